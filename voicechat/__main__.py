@@ -1,0 +1,6 @@
+"""`python -m voicechat`."""
+
+from voicechat.cli import main
+
+if __name__ == "__main__":
+    main()

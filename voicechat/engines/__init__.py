@@ -1,0 +1,1 @@
+"""Engines: an utterance in, a spoken reply out."""

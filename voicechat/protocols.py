@@ -1,0 +1,185 @@
+"""The roles that a talk is made of. Any object of the right shape fits; nothing inherits from these."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from voicechat.types import AudioChunk, CancelToken, Message, ReplyEvent, Transcript, TurnDone, Utterance
+
+
+class AudioSource(Protocol):
+    """Where the user's voice comes from: a microphone, files, a socket.
+
+    Attributes:
+        latency_s: seconds between a sound and its sample leaving `read()`; 0 for a file.
+    """
+
+    latency_s: float
+
+    def read(self) -> np.ndarray | None:
+        """Wait for audio: float32 (n,), n >= 1, mono at 16 kHz. None at the end of the input or once closed.
+
+        Raises:
+            AudioDeviceError: If the device is gone and is not waited for.
+            AudioFileError: If the file cannot be read on.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Forget what was captured and not read yet; a file, which waits for its reader, forgets nothing."""
+        ...
+
+    def close(self) -> None:
+        """Release the device; a blocked `read()` gives None. Idempotent, from any thread."""
+        ...
+
+
+class AudioSink(Protocol):
+    """Where the reply goes: a speaker, a file, a socket. It counts in seconds since it was opened.
+
+    Attributes:
+        first_heard_at: `time.monotonic()` at which the first sample since the last `finish()` or `flush()` was
+            heard, None if none was yet.
+    """
+
+    @property
+    def first_heard_at(self) -> float | None: ...
+
+    def write(self, chunk: AudioChunk, cancel: CancelToken) -> None:
+        """Queue a chunk of any rate; block while about 2 s are waiting. Gives up silently once `cancel` is set.
+
+        Raises:
+            AudioDeviceError: If the device is gone and is not waited for.
+            AudioFileError: If the file cannot be written.
+        """
+        ...
+
+    def finish(self, cancel: CancelToken) -> None:
+        """Wait until all that was written has been heard, or `cancel` is set."""
+        ...
+
+    def flush(self) -> None:
+        """Stop the sound now and forget what was not heard. From any thread."""
+        ...
+
+    def heard_s(self) -> float:
+        """Give the seconds of reply heard since the sink was opened; what a flush dropped was not heard."""
+        ...
+
+    def close(self) -> None:
+        """Release the device or complete the file. Idempotent, from any thread."""
+        ...
+
+
+class VoiceActivityDetector(Protocol):
+    """Tells speech from other sound, one frame at a time.
+
+    Attributes:
+        frame_samples: how many samples at 16 kHz it takes at once.
+    """
+
+    frame_samples: int
+
+    def probability(self, frame: np.ndarray) -> float:
+        """Give how likely speech is in `frame`, float32 (frame_samples,) at 16 kHz, between 0 and 1."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the signal so far, but not what was learnt about the room's noise."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Turns speech into words; models are loaded once and shared, all state of a call is local to it."""
+
+    def transcribe(self, frames: Iterable[np.ndarray]) -> Iterator[Transcript]:
+        """Yield partial transcripts while the frames (float32 (n,) at 16 kHz) come, then exactly one final one."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class ChatModel(Protocol):
+    """Answers a conversation in text."""
+
+    def stream(self, messages: Sequence[Message]) -> Iterator[str]:
+        """Yield the reply to the last message, as it comes; closing the generator stops the work."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Synthesizer(Protocol):
+    """Speaks a text."""
+
+    def synthesize(self, text: str) -> Iterator[AudioChunk]:
+        """Yield the speech as it comes; closing the generator stops the work."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """Answers an utterance; one engine serves many sessions."""
+
+    def respond(self, utterance: Utterance, history: Sequence[Message]) -> Generator[ReplyEvent, None, None]:
+        """Yield the reply to `utterance`, which is called when speech starts and may still grow.
+
+        Checks `utterance.cancel` at each step; cleans up when the generator is closed.
+
+        Raises:
+            ModelError: If a model fails.
+            RemoteError: If a server does.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the models. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Announcer(Protocol):
+    """A chat model that may speak up by itself: a timer that has run out."""
+
+    def next_announcement_at(self) -> float | None:
+        """Give the `time.monotonic()` at which it has something to say, None if nothing is pending."""
+        ...
+
+    def announcement(self) -> str:
+        """Give the text that is due now, '' if none is; each is given once."""
+        ...
+
+
+@runtime_checkable
+class AnnouncingEngine(Protocol):
+    """An engine that may speak up by itself."""
+
+    def next_announcement_at(self) -> float | None:
+        """Give the `time.monotonic()` at which it has something to say, None if nothing is pending."""
+        ...
+
+    def announce(self) -> Generator[ReplyEvent, None, None]:
+        """Speak what is due now; yields nothing if nothing is."""
+        ...
+
+
+class TurnRecorder(Protocol):
+    """Keeps each turn as it ends."""
+
+    def record(self, done: TurnDone, user_audio: np.ndarray, reply: Sequence[AudioChunk]) -> TurnDone:
+        """Save a turn and give it back with the paths filled in.
+
+        Args:
+            user_audio: float32 (n,) at 16 kHz.
+            reply: what was heard of the reply, in order.
+
+        Raises:
+            AudioFileError: If it cannot be written; nothing that was saved before is harmed.
+        """
+        ...
+
+    def close(self) -> None: ...
