@@ -41,8 +41,8 @@ class AudioSink(Protocol):
     """Where the reply goes: a speaker, a file, a socket. It counts in seconds since it was opened.
 
     Attributes:
-        first_heard_at: `time.monotonic()` at which the first sample since the last `finish()` or `flush()` was
-            heard, None if none was yet.
+        first_heard_at: `time.monotonic()` at which the first sample of the reply was heard, None if none was yet. A
+            reply ends with `finish()` or `flush()`; the value stays until the next `write()`.
     """
 
     @property

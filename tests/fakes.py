@@ -1,0 +1,153 @@
+"""The roles of a talk, played by small objects without devices or models."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+
+import numpy as np
+
+from voicechat.types import (
+    CAPTURE_RATE,
+    AudioChunk,
+    AudioDelta,
+    CancelToken,
+    Message,
+    ReplyEvent,
+    TextDelta,
+    UserTranscript,
+    Utterance,
+)
+
+FRAME = 320  # samples: 20 ms
+
+
+def silence(duration_s: float) -> np.ndarray:
+    return np.zeros(round(duration_s * CAPTURE_RATE), np.float32)
+
+
+def speech(duration_s: float, value: float = 0.5) -> np.ndarray:
+    """What `LoudnessVAD` takes for speech; `value` tells one piece from another."""
+    return np.full(round(duration_s * CAPTURE_RATE), value, np.float32)
+
+
+class LoudnessVAD:
+    """Calls every frame above 0.1 speech."""
+
+    frame_samples = FRAME
+
+    def probability(self, frame: np.ndarray) -> float:
+        return float(np.abs(frame).max() > 0.1)
+
+    def reset(self) -> None:
+        pass
+
+
+class ArraySource:
+    """Gives an array block by block, as a file does: it waits for its reader.
+
+    `before_block(index)` runs before each block, so that a test can act, or wait, at a known place.
+    """
+
+    latency_s = 0.0
+
+    def __init__(
+        self, samples: np.ndarray, *, block: int = 800, before_block: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self._samples = samples
+        self._block = block
+        self._before_block = before_block
+        self._position = 0
+        self.closed = threading.Event()
+        self.n_discards = 0
+
+    def read(self) -> np.ndarray | None:
+        self._before_block(self._position // self._block)
+        if self.closed.is_set() or self._position >= len(self._samples):
+            return None
+        block = self._samples[self._position : self._position + self._block]
+        self._position += len(block)
+        return block
+
+    def discard(self) -> None:
+        self.n_discards += 1
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class EndlessSource(ArraySource):
+    """Goes on with silence after its array, as a microphone does, until it is closed."""
+
+    def read(self) -> np.ndarray | None:
+        block = super().read()
+        if block is None and not self.closed.wait(0.001):
+            return silence(0.02)
+        return block
+
+
+class MemorySink:
+    """Hears everything at once and keeps it; with `gate`, a write blocks until the gate opens or it is cancelled."""
+
+    def __init__(self, gate: threading.Event | None = None) -> None:
+        self.chunks: list[AudioChunk] = []
+        self.calls: list[str] = []
+        self.writing = threading.Event()  # set once a write has begun
+        self.closed = False
+        self.first_heard_at: float | None = None
+        self._gate = gate
+
+    def write(self, chunk: AudioChunk, cancel: CancelToken) -> None:
+        self.calls.append("write")
+        self.writing.set()
+        while self._gate is not None and not self._gate.wait(0.001):
+            if cancel.cancelled:
+                return
+        if cancel.cancelled:
+            return
+        self.first_heard_at = self.first_heard_at or time.monotonic()
+        self.chunks.append(chunk)
+
+    def finish(self, cancel: CancelToken) -> None:
+        self.calls.append("finish")
+
+    def flush(self) -> None:
+        self.calls.append("flush")
+
+    def heard_s(self) -> float:
+        return sum(chunk.duration_s for chunk in self.chunks)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class EchoEngine:
+    """Waits for the whole utterance, reports it as text, and replies with `n_chunks` of 0.1 s each."""
+
+    def __init__(self, words: Iterable[str] = (), *, n_chunks: int = 2, fail: BaseException | None = None) -> None:
+        self._words = iter(words)
+        self._n_chunks = n_chunks
+        self._fail = fail
+        self.heard: list[np.ndarray] = []
+        self.histories: list[tuple[Message, ...]] = []
+        self.n_closed_replies = 0
+
+    def respond(self, utterance: Utterance, history: Sequence[Message]) -> Generator[ReplyEvent, None, None]:
+        self.histories.append(tuple(history))
+        try:
+            audio = utterance.audio()
+            if utterance.cancel.cancelled:
+                return
+            self.heard.append(audio)
+            if self._fail is not None:
+                raise self._fail
+            yield UserTranscript(next(self._words, f"{len(audio)} samples"), final=True)
+            for index in range(self._n_chunks):
+                yield TextDelta(f"word{index} ")
+                yield AudioDelta(AudioChunk(np.full(2400, 0.1 * (index + 1), np.float32), 24_000))
+        finally:
+            self.n_closed_replies += 1
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,352 @@
+"""A talk: two worker threads, turns one after another, and the history of what was heard.
+
+Knows roles only (protocols.py): what the source, the sink, the engine and the detector are is the composition's choice.
+Half duplex: while a turn is answered nobody listens, and what the microphone took in meanwhile is forgotten, so that
+the assistant never answers its own voice; a file waits and is answered turn by turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable
+from enum import Enum
+
+from voicechat.listener import Listener, ListenerEvent, UtteranceClosed, UtteranceOpened
+from voicechat.protocols import AnnouncingEngine, AudioSink, AudioSource, Engine, TurnRecorder
+from voicechat.turn import Turn
+from voicechat.types import (
+    AudioDelta,
+    CancelToken,
+    Message,
+    Notice,
+    Outcome,
+    ReplyEvent,
+    SessionEvent,
+    State,
+    StateChanged,
+    TextDelta,
+    TurnDone,
+    UserTranscript,
+    Utterance,
+)
+
+logger = logging.getLogger(__name__)
+
+JOIN_TIMEOUT_S = 5.0  # a worker that a library keeps for longer is left to the end of the process, and said so
+END_WORDS = frozenset({"stop", "goodbye", "good bye", "bye", "bye bye", "quit", "exit"})
+
+
+class _Mark(Enum):
+    END = "nothing more comes"
+    WAKE = "look elsewhere"
+
+
+class EventStream:
+    """What happens in a talk, from any thread to the one that shows it, in order."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[SessionEvent | _Mark] = queue.SimpleQueue()
+        self.ended = False  # set when the end has been taken out; only the reader looks at it
+
+    def put(self, event: SessionEvent) -> None:
+        """Add an event; never blocks, and is safe in a signal handler."""
+        self._queue.put(event)
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        self._queue.put(_Mark.END)
+
+    def wake(self) -> None:
+        """Let the reader's `next()` return early; safe in a signal handler."""
+        self._queue.put(_Mark.WAKE)
+
+    def next(self, timeout_s: float | None = None) -> SessionEvent | None:
+        """Wait for the next event; None after `timeout_s` seconds without one, when woken, or at the end (`ended`)."""
+        try:
+            event = self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if isinstance(event, _Mark):
+            self.ended = event is _Mark.END
+            return None
+        return event
+
+
+class Session:
+    """Runs a talk from the first block of audio to the end.
+
+    Args:
+        source: read by the listening thread only.
+        sink: written by the responding thread only; flushed from any.
+        listener: cuts the source's audio into utterances.
+        engine: answers them. It is called on the responding thread, as soon as speech starts.
+        events: gets every event of the talk, and its end.
+        recorder: keeps each turn, if given.
+
+    The source and the sink are closed with the session; the engine, which may be shared, is not.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: AudioSource,
+        sink: AudioSink,
+        listener: Listener,
+        engine: Engine,
+        events: EventStream,
+        recorder: TurnRecorder | None = None,
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._listener = listener
+        self._engine = engine
+        self._events = events
+        self._recorder = recorder
+        self._token = CancelToken()  # the session's own: set once, when the talk is to end
+        self._history: list[Message] = []  # of the responding thread
+        self._inbox: queue.SimpleQueue[Turn | None] = queue.SimpleQueue()  # None: no more turns
+        # Serializes everything below between the two workers and the caller; notified when a turn or an
+        # announcement is over, or the talk is to end.
+        self._changed = threading.Condition()
+        self._n_turns = 0  # announcements included
+        self._n_utterances = 0
+        self._current: Turn | None = None  # the turn of the newest utterance, until it is done
+        self._announcing: CancelToken | None = None  # of the announcement under way
+        self._error: BaseException | None = None
+        self._n_running = 2
+        # Not daemons: a talk that is closed has ended them, and one that is not should be seen to hang.
+        self._threads = [
+            threading.Thread(target=self._work, args=(work,), name=name)
+            for name, work in (("voicechat-listen", self._listen), ("voicechat-respond", self._respond))
+        ]
+
+    @property
+    def n_utterances(self) -> int:
+        """How many times the user has spoken so far."""
+        return self._n_utterances
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._set_state(State.LISTENING, 0)
+        for thread in self._threads:
+            thread.start()
+
+    def interrupt(self) -> bool:
+        """Stop the reply that is being made or spoken; give whether there was one. From any thread but a worker."""
+        with self._changed:
+            if self._announcing is not None:
+                token = self._announcing
+            elif self._current is not None and self._current.utterance.finished:
+                token = self._current.utterance.cancel
+            else:
+                return False
+        token.cancel()  # first, so that nothing is written after the flush
+        self._sink.flush()
+        return True
+
+    def stop(self) -> None:
+        """End the talk now, whatever is under way. Idempotent, from any thread."""
+        if self._token.cancelled:
+            return
+        self._token.cancel()
+        with self._changed:
+            current = self._current.utterance.cancel if self._current is not None else None
+            tokens = [token for token in (self._announcing, current) if token is not None]
+            self._changed.notify_all()
+        for token in tokens:
+            token.cancel()
+        self._sink.flush()
+        self._source.close()
+        self._inbox.put(None)
+
+    def close(self) -> None:
+        """End the talk, wait for the workers and release the devices.
+
+        Raises:
+            VoiceChatError: The first error that a worker met. Any other exception of a worker is raised, too.
+        """
+        self.stop()
+        for thread in self._threads:
+            thread.join(JOIN_TIMEOUT_S)
+            if thread.is_alive():
+                logger.warning("%s did not end within %.0f s", thread.name, JOIN_TIMEOUT_S)
+        try:
+            if self._recorder is not None:
+                self._recorder.close()
+        finally:
+            self._sink.close()
+        if self._error is not None:
+            raise self._error
+
+    # Both workers ----------------------------------------------------------------------------
+
+    def _work(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as exc:
+            with self._changed:
+                self._error = self._error or exc
+            self.stop()
+        finally:
+            with self._changed:
+                self._n_running -= 1
+                last = self._n_running == 0
+            if last:
+                self._events.end()
+
+    def _set_state(self, state: State, turn: int) -> None:
+        self._events.put(StateChanged(state, turn))
+
+    # voicechat-listen ------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        try:
+            while not self._token.cancelled:
+                self._wait_for_the_floor()
+                samples = self._source.read()
+                if samples is None:
+                    break
+                self._hear(self._listener.push(samples, captured_at=self._captured_at()))
+            self._hear(self._listener.finish(captured_at=self._captured_at()))
+        finally:
+            self._source.close()
+            self._inbox.put(None)
+
+    def _captured_at(self) -> float:
+        return time.monotonic() - self._source.latency_s
+
+    def _hear(self, happenings: Iterable[ListenerEvent]) -> None:
+        for happening in happenings:
+            if self._token.cancelled:
+                return
+            if isinstance(happening, UtteranceOpened):
+                self._open_turn(happening.utterance)
+            elif isinstance(happening, UtteranceClosed):
+                self._set_state(State.THINKING, self._n_turns)
+                self._wait_for_the_floor()
+            else:
+                self._events.put(happening)
+
+    def _open_turn(self, utterance: Utterance) -> None:
+        with self._changed:
+            # An announcement that began in this very moment is heard first; the utterance goes on after it.
+            self._changed.wait_for(lambda: self._announcing is None or self._token.cancelled)
+            if self._token.cancelled:
+                return
+            self._n_utterances += 1
+            self._n_turns += 1
+            self._current = Turn(self._n_turns, utterance)
+            self._inbox.put(self._current)
+        self._set_state(State.HEARING, self._current.number)
+
+    def _wait_for_the_floor(self) -> None:
+        """Block while a reply or an announcement is under way, then forget what the microphone heard of it."""
+        with self._changed:
+            if not self._replying():
+                return
+            self._changed.wait_for(lambda: not self._replying() or self._token.cancelled)
+        self._source.discard()
+
+    def _replying(self) -> bool:
+        return self._announcing is not None or (self._current is not None and self._current.utterance.finished)
+
+    # voicechat-respond -----------------------------------------------------------------------
+
+    def _respond(self) -> None:
+        while True:
+            try:
+                turn = self._inbox.get(timeout=self._until_announcement_s())
+            except queue.Empty:
+                self._announce()
+                continue
+            if turn is None:
+                break
+            self._answer(turn)
+        if not self._token.cancelled and self._until_announcement_s() is not None:
+            self._events.put(Notice("the input has ended; a timer that is still running will not be heard"))
+
+    def _answer(self, turn: Turn) -> None:
+        """Answer one utterance, and remember what was said and heard."""
+        if self._token.cancelled:  # the talk ended before this turn could begin
+            turn.utterance.cancel.cancel()
+        done = self._speak(turn, self._engine.respond(turn.utterance, tuple(self._history)))
+        if done.user_text:
+            self._history.append(Message("user", done.user_text))
+        if done.reply_text:
+            self._history.append(Message("assistant", done.reply_text))
+        with self._changed:
+            self._current = None
+            self._changed.notify_all()
+        if done.user_text.lower().strip(" .!?") in END_WORDS:
+            self.stop()
+
+    def _until_announcement_s(self) -> float | None:
+        if not isinstance(self._engine, AnnouncingEngine) or (at := self._engine.next_announcement_at()) is None:
+            return None
+        return max(0.0, at - time.monotonic())
+
+    def _announce(self) -> None:
+        """Let the engine speak up by itself, unless the user has just begun to."""
+        assert isinstance(self._engine, AnnouncingEngine)
+        with self._changed:
+            if self._current is not None or self._token.cancelled:
+                return  # the utterance, or the end, is in the inbox already
+            self._n_turns += 1
+            turn = Turn(self._n_turns, Utterance())
+            self._announcing = turn.utterance.cancel
+        try:
+            done = self._speak(turn, self._engine.announce())
+            self._history.append(Message("assistant", done.reply_text))
+        finally:
+            with self._changed:
+                self._announcing = None
+                self._changed.notify_all()
+
+    def _speak(self, turn: Turn, reply: Generator[ReplyEvent, None, None]) -> TurnDone:
+        """Bring a reply to the sink; whatever happens, the turn gets exactly one TurnDone."""
+        cancel = turn.utterance.cancel
+        heard_before_s = self._sink.heard_s()
+        outcome = Outcome.FAILED
+        try:
+            if not cancel.cancelled:
+                self._relay(reply, turn)
+                self._sink.finish(cancel)
+            if not cancel.cancelled:
+                outcome = Outcome.COMPLETED
+            elif turn.chunks or turn.utterance.finished:
+                outcome = Outcome.INTERRUPTED
+            else:
+                outcome = Outcome.DROPPED
+        finally:
+            reply.close()
+            if outcome is not Outcome.COMPLETED:
+                self._sink.flush()
+            heard_s = self._sink.heard_s() - heard_before_s
+            done = turn.done(outcome, heard_s=heard_s, first_heard_at=self._sink.first_heard_at)
+            try:
+                if self._recorder is not None and outcome is not Outcome.DROPPED:
+                    done = self._recorder.record(done, turn.user_audio(), turn.heard_chunks(heard_s))
+            finally:
+                self._events.put(done)
+        if not self._token.cancelled:
+            self._set_state(State.LISTENING, turn.number)
+        logger.debug("turn %d: %.2f s of speech, %s", turn.number, done.user_s, done.latency)
+        return done
+
+    def _relay(self, reply: Generator[ReplyEvent, None, None], turn: Turn) -> None:
+        cancel = turn.utterance.cancel
+        for event in reply:
+            if cancel.cancelled:
+                return
+            if isinstance(event, UserTranscript):
+                self._events.put(turn.add_transcript(event))
+            elif isinstance(event, TextDelta):
+                self._events.put(turn.add_text(event))
+            elif isinstance(event, AudioDelta) and len(event.chunk.samples):
+                if not turn.chunks:
+                    self._set_state(State.SPEAKING, turn.number)
+                turn.add_audio(event.chunk)
+                self._sink.write(event.chunk, cancel)
