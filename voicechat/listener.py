@@ -48,7 +48,7 @@ class Listener:
         self._pre_roll_frames = math.ceil(pre_roll_ms / 1000 / self._frame_s)
         self._pending = np.zeros(0, np.float32)  # less than one frame, left over from the block before
         self._recent: deque[np.ndarray] = deque()  # frames since the last turn; bounded to what a start can reach
-        self._n_recent_max = self._pre_roll_frames + math.ceil(endpointer.start_window_ms / 1000 / self._frame_s) + 1
+        self._n_recent_max = self._pre_roll_frames + endpointer.history_frames
         self._spoken_at: deque[float] = deque(maxlen=math.ceil(60 / self._frame_s))  # end of each frame, monotonic
         self._utterance: Utterance | None = None
         self._level = _LevelMeter(self._frame_s) if meter else None
@@ -74,11 +74,14 @@ class Listener:
             return
         if len(self._pending):
             self._utterance.push(self._pending)
-        yield self._close(self._endpointer.silence_frames, captured_at)
+        n_beyond = 1  # the end of the input is silence that goes on: ask when the turn would have been over
+        while not isinstance(event := self._endpointer.push(0.0), SpeechEnded):
+            n_beyond += 1
+        yield self._close(max(0, event.silence_frames - n_beyond), captured_at)
 
     def _push_frame(self, frame: np.ndarray, captured_at: float) -> Iterator[ListenerEvent]:
         probability = self._vad.probability(frame)
-        if self._level is not None and (level := self._level.push(frame, self._endpointer.is_speech(probability))):
+        if self._level is not None and (level := self._level.push(frame, speech=probability >= 0.5)):
             yield level
         self._spoken_at.append(captured_at)
         event = self._endpointer.push(probability)
@@ -121,7 +124,7 @@ class _LevelMeter:
         self._n = 0
         self._speech = False
 
-    def push(self, frame: np.ndarray, speech: bool) -> Level | None:
+    def push(self, frame: np.ndarray, *, speech: bool) -> Level | None:
         self._power += float(np.dot(frame, frame)) / len(frame)
         self._n += 1
         self._speech |= speech
