@@ -53,7 +53,7 @@ class Talk:
             source=source,
             sink=self.sink,
             listener=make_listener(),
-            engine=self.engine,
+            load_engine=lambda: self.engine,
             events=self.stream,
             recorder=recorder,
         )

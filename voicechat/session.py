@@ -82,7 +82,8 @@ class Session:
         source: read by the listening thread only.
         sink: written by the responding thread only; flushed from any.
         listener: cuts the source's audio into utterances.
-        engine: answers them. It is called on the responding thread, as soon as speech starts.
+        load_engine: gives the engine that answers them. It is called once, on the responding thread, so that a slow
+            engine does not keep the microphone waiting; `Engine.respond` is called there too, as soon as speech starts.
         events: gets every event of the talk, and its end.
         recorder: keeps each turn, if given.
 
@@ -95,14 +96,14 @@ class Session:
         source: AudioSource,
         sink: AudioSink,
         listener: Listener,
-        engine: Engine,
+        load_engine: Callable[[], Engine],
         events: EventStream,
         recorder: TurnRecorder | None = None,
     ) -> None:
         self._source = source
         self._sink = sink
         self._listener = listener
-        self._engine = engine
+        self._load_engine = load_engine
         self._events = events
         self._recorder = recorder
         self._token = CancelToken()  # the session's own: set once, when the talk is to end
@@ -256,23 +257,24 @@ class Session:
     # voicechat-respond -----------------------------------------------------------------------
 
     def _respond(self) -> None:
+        engine = self._load_engine()
         while True:
             try:
-                turn = self._inbox.get(timeout=self._until_announcement_s())
+                turn = self._inbox.get(timeout=_until_announcement_s(engine))
             except queue.Empty:
-                self._announce()
+                self._announce(engine)
                 continue
             if turn is None:
                 break
-            self._answer(turn)
-        if not self._token.cancelled and self._until_announcement_s() is not None:
+            self._answer(turn, engine)
+        if not self._token.cancelled and _until_announcement_s(engine) is not None:
             self._events.put(Notice("the input has ended; a timer that is still running will not be heard"))
 
-    def _answer(self, turn: Turn) -> None:
+    def _answer(self, turn: Turn, engine: Engine) -> None:
         """Answer one utterance, and remember what was said and heard."""
         if self._token.cancelled:  # the talk ended before this turn could begin
             turn.utterance.cancel.cancel()
-        done = self._speak(turn, self._engine.respond(turn.utterance, tuple(self._history)))
+        done = self._speak(turn, engine.respond(turn.utterance, tuple(self._history)))
         if done.user_text:
             self._history.append(Message("user", done.user_text))
         if done.reply_text:
@@ -283,14 +285,9 @@ class Session:
         if done.user_text.lower().strip(" .!?") in END_WORDS:
             self.stop()
 
-    def _until_announcement_s(self) -> float | None:
-        if not isinstance(self._engine, AnnouncingEngine) or (at := self._engine.next_announcement_at()) is None:
-            return None
-        return max(0.0, at - time.monotonic())
-
-    def _announce(self) -> None:
+    def _announce(self, engine: Engine) -> None:
         """Let the engine speak up by itself, unless the user has just begun to."""
-        assert isinstance(self._engine, AnnouncingEngine)
+        assert isinstance(engine, AnnouncingEngine)
         with self._changed:
             if self._current is not None or self._token.cancelled:
                 return  # the utterance, or the end, is in the inbox already
@@ -298,7 +295,7 @@ class Session:
             turn = Turn(self._n_turns, Utterance())
             self._announcing = turn.utterance.cancel
         try:
-            done = self._speak(turn, self._engine.announce())
+            done = self._speak(turn, engine.announce())
             self._history.append(Message("assistant", done.reply_text))
         finally:
             with self._changed:
@@ -350,3 +347,10 @@ class Session:
                     self._set_state(State.SPEAKING, turn.number)
                 turn.add_audio(event.chunk)
                 self._sink.write(event.chunk, cancel)
+
+
+def _until_announcement_s(engine: Engine) -> float | None:
+    """Give the seconds until the engine has something to say by itself, None if nothing is pending."""
+    if not isinstance(engine, AnnouncingEngine) or (at := engine.next_announcement_at()) is None:
+        return None
+    return max(0.0, at - time.monotonic())
