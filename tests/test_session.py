@@ -53,10 +53,13 @@ class Talk:
             source=source,
             sink=self.sink,
             listener=make_listener(),
-            load_engine=lambda: self.engine,
+            load_engine=self.load_engine,
             events=self.stream,
             recorder=recorder,
         )
+
+    def load_engine(self):
+        return self.engine
 
     def run(self):
         self.session.start()
@@ -218,6 +221,30 @@ def test_an_error_of_the_engine_ends_the_talk_and_is_raised_to_the_caller():
     assert [done.outcome for done in talk.done] == [Outcome.FAILED]
     assert talk.sink.closed
     assert engine.n_closed_replies == 1
+
+
+class Unloadable(Talk):
+    """Its engine cannot be loaded, which shows only when the user is speaking already."""
+
+    def __init__(self, source):
+        super().__init__(source)
+        self.speaking = threading.Event()
+
+    def load_engine(self):
+        assert self.speaking.wait(TIMEOUT_S)
+        raise ModelError("no such model")
+
+
+def test_an_engine_that_cannot_be_loaded_ends_the_talk_and_the_turn_under_way():
+    talk = Unloadable(EndlessSource(speech(3)))
+    talk.session.start()
+    talk.next_of(StateChanged, lambda event: event.state is State.HEARING)
+    talk.speaking.set()
+    talk.drain()
+
+    with pytest.raises(ModelError, match="no such model"):
+        talk.session.close()
+    assert [done.outcome for done in talk.done] == [Outcome.DROPPED]
 
 
 def test_an_error_of_the_source_ends_the_talk_and_drops_the_open_utterance():

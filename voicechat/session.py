@@ -196,7 +196,18 @@ class Session:
                 self._n_running -= 1
                 last = self._n_running == 0
             if last:
+                self._drop_unanswered()
                 self._events.end()
+
+    def _drop_unanswered(self) -> None:
+        """Give the utterances that no responder took any more (its engine could not be loaded) their TurnDone."""
+        while True:
+            try:
+                turn = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            if turn is not None:
+                self._events.put(turn.done(Outcome.DROPPED, heard_s=0.0, first_heard_at=None))
 
     def _set_state(self, state: State, turn: int) -> None:
         self._events.put(StateChanged(state, turn))
