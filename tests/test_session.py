@@ -16,8 +16,9 @@ from tests.fakes import (
 )
 from voicechat.endpointer import Endpointer
 from voicechat.errors import ModelError
+from voicechat.event_stream import EventStream
 from voicechat.listener import Listener
-from voicechat.session import EventStream, Session
+from voicechat.session import Session
 from voicechat.types import (
     CAPTURE_RATE,
     AudioChunk,

@@ -12,8 +12,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
-from enum import Enum
 
+from voicechat.event_stream import EventStream
 from voicechat.listener import Listener, ListenerEvent, UtteranceClosed, UtteranceOpened
 from voicechat.protocols import AnnouncingEngine, AudioSink, AudioSource, Engine, TurnRecorder
 from voicechat.turn import Turn
@@ -24,7 +24,6 @@ from voicechat.types import (
     Notice,
     Outcome,
     ReplyEvent,
-    SessionEvent,
     State,
     StateChanged,
     TextDelta,
@@ -37,42 +36,6 @@ logger = logging.getLogger(__name__)
 
 JOIN_TIMEOUT_S = 5.0  # a worker that a library keeps for longer is left to the end of the process, and said so
 END_WORDS = frozenset({"stop", "goodbye", "good bye", "bye", "bye bye", "quit", "exit"})
-
-
-class _Mark(Enum):
-    END = "nothing more comes"
-    WAKE = "look elsewhere"
-
-
-class EventStream:
-    """What happens in a talk, from any thread to the one that shows it, in order."""
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[SessionEvent | _Mark] = queue.SimpleQueue()
-        self.ended = False  # set when the end has been taken out; only the reader looks at it
-
-    def put(self, event: SessionEvent) -> None:
-        """Add an event; never blocks, and is safe in a signal handler."""
-        self._queue.put(event)
-
-    def end(self) -> None:
-        """Say that nothing more comes."""
-        self._queue.put(_Mark.END)
-
-    def wake(self) -> None:
-        """Let the reader's `next()` return early; safe in a signal handler."""
-        self._queue.put(_Mark.WAKE)
-
-    def next(self, timeout_s: float | None = None) -> SessionEvent | None:
-        """Wait for the next event; None after `timeout_s` seconds without one, when woken, or at the end (`ended`)."""
-        try:
-            event = self._queue.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-        if isinstance(event, _Mark):
-            self.ended = event is _Mark.END
-            return None
-        return event
 
 
 class Session:
