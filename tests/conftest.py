@@ -1,0 +1,34 @@
+"""What holds for every test: a configuration folder of its own, no `VOICECHAT_*` environment, no thread left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+THREAD_END_S = 1.0  # a thread that was told to end may still be on its last line
+
+
+@pytest.fixture(autouse=True)
+def voicechat_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's configuration folder during the test; it does not exist yet."""
+    for name in [name for name in os.environ if name.startswith("VOICECHAT_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path / "voicechat-home"
+    monkeypatch.setenv("VOICECHAT_HOME", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a `voicechat-*` thread alive."""
+    before = set(threading.enumerate())
+    yield
+    ours = [t for t in threading.enumerate() if t not in before and t.name.startswith("voicechat-")]
+    for thread in ours:
+        thread.join(THREAD_END_S)
+    left = [thread.name for thread in ours if thread.is_alive()]
+    assert not left, f"threads left behind: {left}"

