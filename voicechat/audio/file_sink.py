@@ -1,0 +1,157 @@
+"""Replies into an audio file or to standard output, in place of a speaker; knows nothing of turns."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from voicechat.audio.encoder import FORMATS, AudioEncoder
+from voicechat.audio.file_errors import os_reason, printable_path
+from voicechat.errors import AudioFileError, ConfigError
+from voicechat.types import AudioChunk, CancelToken
+
+STDOUT = "-"
+
+
+class FileSink:
+    """Writes replies one after another, mono, 16 bit, at the rate of the first chunk; a file hears at once.
+
+    The file grows as `<name>.part` beside its place and takes it when the sink is closed: under its own name there is
+    only ever a complete file. A .part that was left behind (a full disk, a crash) plays up to where it ends. Without
+    any reply the file is there and empty; MP3 and Ogg, which cannot be empty, then hold 0.1 s of silence.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the file.
+
+        Args:
+            path: where to; the suffix says the format. '-' is a WAV on standard output.
+
+        Raises:
+            ConfigError: If the suffix is none of the known ones.
+            AudioFileError: If the place cannot be written to.
+        """
+        self._path = Path(os.path.realpath(path))  # a link stays a link
+        self._to_stdout = os.fspath(path) == STDOUT
+        self._label = "standard output" if self._to_stdout else printable_path(path)
+        suffix = ".wav" if self._to_stdout else self._path.suffix.lower()
+        if suffix not in FORMATS:
+            raise ConfigError(f"cannot write {self._label}: name it with one of {', '.join(FORMATS)}")
+        # Where the bytes go until the file is complete; None if they go to their place directly.
+        self._part: Path | None = None
+        # Serializes writing against close(), which may come from another thread.
+        self._lock = threading.Lock()
+        self._closed = False
+        self._failed = False
+        self._heard_s = 0.0
+        self._first_heard_at: float | None = None
+        self._reply_ended = True  # the next write begins a reply
+        self._file = self._open()
+        try:
+            self._encoder = AudioEncoder(self._file, FORMATS[suffix])
+        except AudioFileError:
+            self._file.close()
+            self._remove_part()
+            raise
+
+    @property
+    def first_heard_at(self) -> float | None:
+        return self._first_heard_at
+
+    def write(self, chunk: AudioChunk, cancel: CancelToken) -> None:
+        """Write a chunk to the file; nothing once `cancel` is set or the sink is closed.
+
+        Raises:
+            AudioFileError: If it cannot be written, as when the disk is full; what was written before stays.
+        """
+        with self._lock:
+            if cancel.cancelled or self._closed or not len(chunk.samples):
+                return
+            try:
+                self._encoder.write(chunk)
+                self._file.flush()
+            except OSError as exc:
+                raise self._failure(exc) from exc
+            if self._reply_ended:
+                self._reply_ended = False
+                self._first_heard_at = time.monotonic()
+            self._heard_s += chunk.duration_s
+
+    def finish(self, cancel: CancelToken) -> None:  # noqa: ARG002 - a file never makes anyone wait
+        """End the reply; all of it is in the file already."""
+        self._reply_ended = True
+
+    def flush(self) -> None:
+        """End the reply; nothing of it waits that could be forgotten."""
+        self._reply_ended = True
+
+    def heard_s(self) -> float:
+        """Give the seconds of reply written since the sink was opened."""
+        return self._heard_s
+
+    def close(self) -> None:
+        """Complete the file and give it its name. Idempotent, from any thread.
+
+        Raises:
+            AudioFileError: If it cannot be completed; what was written before stays.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._failed:
+                return
+            try:
+                self._encoder.close()
+                self._file.flush()
+                if self._part is not None:
+                    os.fsync(self._file.fileno())
+                self._file.close()
+                if self._part is not None:
+                    os.replace(self._part, self._path)
+            except OSError as exc:
+                raise self._failure(exc) from exc
+
+    def _open(self) -> BinaryIO:
+        try:
+            if self._to_stdout:
+                return os.fdopen(os.dup(_stdout_descriptor()), "wb")
+            if self._path.is_dir():
+                raise AudioFileError(f"cannot write {self._label}: it is a directory")
+            if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
+                return open(self._path, "wb")  # a named pipe or device keeps its place
+            if self._path.exists() and not os.access(self._path, os.W_OK):
+                raise AudioFileError(f"cannot write {self._label}: permission denied")
+            self._part = self._path.with_name(self._path.name + ".part")
+            return open(self._part, "wb")
+        except OSError as exc:
+            raise AudioFileError(f"cannot write {self._label}: {os_reason(exc)}") from exc
+
+    def _failure(self, error: OSError) -> AudioFileError:
+        """Give up the file, keeping what is in it, and say so."""
+        self._failed = self._closed = True
+        with suppress(OSError):  # the same error again: what the buffer held did not fit
+            self._file.close()
+        where = ""
+        if self._part is not None and self._heard_s > 0:
+            where = f"; the first {self._heard_s:.1f} s are kept in {printable_path(self._part)}"
+        else:
+            self._remove_part()
+        return AudioFileError(f"cannot write {self._label}: {os_reason(error)}{where}")
+
+    def _remove_part(self) -> None:
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+
+
+def _stdout_descriptor() -> int:
+    try:
+        return sys.stdout.fileno()
+    except (AttributeError, ValueError) as exc:  # None or closed
+        raise AudioFileError("cannot write standard output: it is closed") from exc
