@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -23,6 +24,69 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
+
+
+class Emulator:
+    """What a terminal of `width` columns, tall enough for all of it, shows of what our log writes.
+
+    Knows only what the log uses: line ends, the cursor up, erasing a row, hiding the cursor. It wraps what is wider
+    than itself, anew when its width changes, as most terminals do.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._rows = [""]
+        self._wrapped = [False]  # whether the row goes on in the next one
+        self._row = 0
+        self._column = 0
+        self.cursor_shown = True
+
+    @property
+    def rows(self) -> list[str]:
+        return [row.rstrip() for row in self._rows]
+
+    def feed(self, written: str) -> None:
+        for token in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]", written):
+            if token == "\r":
+                self._column = 0
+            elif token == "\n":
+                self._down()
+                self._column = 0
+            elif token in ("\x1b[?25l", "\x1b[?25h"):
+                self.cursor_shown = token.endswith("h")
+            elif token == "\x1b[2K":
+                self._rows[self._row] = ""
+                self._wrapped[self._row] = False
+            elif token == "\x1b[1A":
+                self._row = max(0, self._row - 1)
+            else:
+                assert not token.startswith("\x1b"), f"unknown to the emulator: {token!r}"
+                self._put(token)
+
+    def resize(self, width: int) -> None:
+        """Change the width; the cursor must stand at the end of the last row, as it does between two drawings."""
+        lines = [""]
+        for row, wrapped in zip(self._rows, self._wrapped, strict=True):
+            lines[-1] += row
+            if not wrapped:
+                lines.append("")
+        self.__init__(width)  # type: ignore[misc]
+        self.feed("\n".join(lines[:-1]))
+
+    def _put(self, char: str) -> None:
+        if self._column == self._width:
+            self._wrapped[self._row] = True
+            self._down()
+            self._column = 0
+        row = self._rows[self._row].ljust(self._column)
+        self._rows[self._row] = row[: self._column] + char + row[self._column + 1 :]
+        self._column += 1
+
+    def _down(self) -> None:
+        self._row += 1
+        if self._row == len(self._rows):
+            self._rows.append("")
+            self._wrapped.append(False)
 
 
 class Screen:
@@ -45,6 +109,13 @@ class Screen:
     @property
     def written(self) -> str:
         return self._bytes.getvalue().decode(self._encoding)
+
+    @property
+    def rows(self) -> list[str]:
+        """What it shows, without the empty rows at the end."""
+        emulator = Emulator(self.console.width)
+        emulator.feed(self.written)
+        return "\n".join(emulator.rows).rstrip().split("\n")
 
 
 class PseudoTerminal:

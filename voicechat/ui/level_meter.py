@@ -6,6 +6,7 @@ import math
 
 FLOOR_DBFS = -60.0  # an empty bar
 RELEASE_DB_PER_S = 60.0  # how fast the bar falls; it rises at once
+LEVELS_APART_S = 0.2  # two levels are never that far apart: until then the bar waits for the next
 PEAK_HOLD_S = 1.0
 PEAK_FALL_DB_PER_S = 30.0
 NO_SIGNAL_S = 2.0  # digital silence for that long is no quiet room, but a microphone that is muted or gone
@@ -34,7 +35,7 @@ class LevelMeter:
         elif self._silent_since is None:
             self._silent_since = at
         level = min(0.0, max(FLOOR_DBFS, dbfs))
-        self._bar_dbfs = max(level, self._bar(at))
+        self._bar_dbfs = max(level, self._bar_dbfs - RELEASE_DB_PER_S * max(0.0, at - self._bar_at))
         if level >= self._peak(at):
             self._peak_dbfs, self._peak_at = level, at
         self._bar_at = at
@@ -50,7 +51,7 @@ class LevelMeter:
         return self._silent_since is not None and at - self._silent_since >= NO_SIGNAL_S
 
     def _bar(self, at: float) -> float:
-        return max(FLOOR_DBFS, self._bar_dbfs - RELEASE_DB_PER_S * max(0.0, at - self._bar_at))
+        return max(FLOOR_DBFS, self._bar_dbfs - RELEASE_DB_PER_S * max(0.0, at - self._bar_at - LEVELS_APART_S))
 
     def _peak(self, at: float) -> float:
         fallen_s = max(0.0, at - self._peak_at - PEAK_HOLD_S)

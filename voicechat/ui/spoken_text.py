@@ -4,6 +4,7 @@ from __future__ import annotations
 
 CHARS_PER_S = 16.0  # of a delta whose end is not known yet: about 190 English words a minute
 MIN_CHARS_PER_S = 8.0  # slower than that is a pause after the words, not slow speech
+SAME_PLACE_S = 0.05
 MAX_WORD_CHARS = 24  # a longer run without a space is a script that writes none
 
 
@@ -12,10 +13,11 @@ class SpokenText:
 
     def __init__(self) -> None:
         self._pieces: list[tuple[float, str]] = []  # begins at (s into the audio), words
+        self._n_spoken = 0  # characters given so far: a pace that turns out slower takes no word back
 
     def push(self, text: str, at_s: float) -> None:
         """Add the next words; pieces that begin at the same place are one."""
-        if self._pieces and at_s <= self._pieces[-1][0]:
+        if self._pieces and at_s - self._pieces[-1][0] < SAME_PLACE_S:
             last_at_s, last = self._pieces[-1]
             self._pieces[-1] = (last_at_s, last + text)
         else:
@@ -23,16 +25,23 @@ class SpokenText:
 
     def until(self, elapsed_s: float) -> str:
         """Give the words that have begun to be spoken in the first `elapsed_s` seconds of the audio."""
-        spoken = ""
+        n_spoken = 0
         for index, (at_s, text) in enumerate(self._pieces):
             if elapsed_s < at_s:
                 break
-            pace = CHARS_PER_S
-            if index + 1 < len(self._pieces):
-                pace = max(MIN_CHARS_PER_S, len(text) / (self._pieces[index + 1][0] - at_s))
-            n_chars = int((elapsed_s - at_s) * pace) + 1
-            spoken += text if n_chars >= len(text) else text[: _word_end(text, n_chars)]
-        return spoken
+            end_s = self._pieces[index + 1][0] if index + 1 < len(self._pieces) else None
+            n_spoken += _n_begun(text, elapsed_s - at_s, None if end_s is None else end_s - at_s)
+        self._n_spoken = max(self._n_spoken, n_spoken)
+        return "".join(text for _, text in self._pieces)[: self._n_spoken]
+
+
+def _n_begun(text: str, elapsed_s: float, duration_s: float | None) -> int:
+    """Give how many characters of a piece were begun, up to the end of a word; its duration may not be known yet."""
+    if duration_s is not None and elapsed_s >= duration_s:
+        return len(text)
+    pace = CHARS_PER_S if duration_s is None else max(MIN_CHARS_PER_S, len(text) / duration_s)
+    n_chars = int(elapsed_s * pace) + 1
+    return _word_end(text, n_chars) if n_chars < len(text) else len(text)
 
 
 def _word_end(text: str, n_chars: int) -> int:
