@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicechat.errors import ConfigError
-from voicechat.values import did_you_mean, parsed, spelled, typed, unknown
+from voicechat.values import as_text, did_you_mean, parsed, spelled, typed, unknown
 
 VALUES = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"])),
@@ -56,9 +56,7 @@ def test_a_refusal_of_a_long_value_stays_a_short_line():
 
 @given(VALUES)
 def test_a_value_spelled_as_text_reads_back(value):
-    text = value if isinstance(value, str) else spelled(value)
-
-    assert parsed(text, type(value), key="k", origin="o") == value
+    assert parsed(as_text(value), type(value), key="k", origin="o") == value
 
 
 @given(VALUES)

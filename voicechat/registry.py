@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from types import ModuleType
 from typing import Any, Literal
 
-from voicechat.errors import ConfigError
+from voicechat.errors import ConfigError, ModelError
 from voicechat.values import did_you_mean, shown, typed, unknown
 
 KINDS = ("vad", "asr", "llm", "tts")
@@ -39,8 +40,17 @@ def engine_factory(name: str) -> Callable[..., Any]:
     """
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
-    module_name, _, factory = ENGINES[name].partition(":")
-    return typing.cast("Callable[..., Any]", getattr(importlib.import_module(module_name), factory))
+    module, _, factory = ENGINES[name].partition(":")
+    return typing.cast("Callable[..., Any]", getattr(_imported(module, f"engine {name}"), factory))
+
+
+def engine_description(name: str) -> str:
+    """Give what an engine says of itself: the first line of its file.
+
+    Raises:
+        ConfigError: If there is no such engine.
+    """
+    return _first_line(sys.modules[engine_factory(name).__module__])
 
 
 def backend_names(kind: str) -> list[str]:
@@ -91,6 +101,15 @@ def load_backend(kind: str, name: str, values: Mapping[str, object]) -> Any:
     return module.load(module.Options(**checked))
 
 
+def backend_description(kind: str, name: str) -> str:
+    """Give what a backend says of itself: the first line of its file.
+
+    Raises:
+        ConfigError: If there is no such backend.
+    """
+    return _first_line(_backend(kind, name))
+
+
 def missing_extra(kind: str, name: str) -> str | None:
     """Give the extra that must be installed before a backend can be used, None if it can be used now.
 
@@ -108,7 +127,20 @@ def _backend(kind: str, name: str) -> ModuleType:
     names = backend_names(kind)
     if name not in names:
         raise unknown(kind, name, names)
-    return importlib.import_module(f"voicechat.{kind}.{name.replace('-', '_')}")
+    return _imported(f"voicechat.{kind}.{name.replace('-', '_')}", f"{kind} {name}")
+
+
+def _imported(module: str, what: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").startswith("voicechat"):
+            raise  # a bug of ours
+        raise ModelError(f"{what} needs the package {exc.name}, which is not installed") from exc
+
+
+def _first_line(module: ModuleType) -> str:
+    return (module.__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 
 def _option(table: str, key: str, value: object, hints: Mapping[str, Any]) -> object:

@@ -70,6 +70,11 @@ def parsed(text: str, expected: type, *, key: str, origin: str) -> Value:
     return typed(number, expected, key=key, origin=origin)
 
 
+def as_text(value: Value) -> str:
+    """Give the text that `parsed` reads back."""
+    return value if isinstance(value, str) else spelled(value)
+
+
 def spelled(value: Value) -> str:
     """Spell a value as TOML does: 'text' becomes '"text"', True becomes 'true'."""
     if isinstance(value, bool):
