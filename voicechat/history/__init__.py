@@ -1,0 +1,1 @@
+"""What was said, kept on disk. Knows nothing of engines, devices or the screen."""
