@@ -48,7 +48,7 @@ LAYERS = {
     "listener": "errors types protocols endpointer",
     "session": "errors types protocols endpointer event_stream turn listener",
     "transcribe": "errors types protocols endpointer",
-    "history": "errors types audio.mp3 audio.files",
+    "history": "errors types audio.encoder audio.file_errors audio.file_sink audio.mp3",
     "ui": "errors types",
     "server": "errors types protocols session",
     "app": (
@@ -280,7 +280,7 @@ def layer_crossings(module: str, source: str) -> list[str]:
         return []  # test_every_module_has_a_row tells
     for_types = {inner for block in type_checking_blocks(source) for inner in import_positions(block)}
     crossings = []
-    for imported, node in imports(module, source):
+    for imported, node in dict.fromkeys(imports(module, source)):
         top, _, below = imported.partition(".")
         if top in sys.stdlib_module_names:
             continue
