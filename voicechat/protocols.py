@@ -17,7 +17,8 @@ class AudioSource(Protocol):
         latency_s: seconds between a sound and its sample leaving `read()`; 0 for a file.
     """
 
-    latency_s: float
+    @property
+    def latency_s(self) -> float: ...
 
     def read(self) -> np.ndarray | None:
         """Wait for audio: float32 (n,), n >= 1, mono at 16 kHz. None at the end of the input or once closed.

@@ -134,6 +134,8 @@ class Session:
         """
         self.stop()
         for thread in self._threads:
+            if thread.ident is None:
+                continue  # never started
             thread.join(JOIN_TIMEOUT_S)
             if thread.is_alive():
                 logger.warning("%s did not end within %.0f s", thread.name, JOIN_TIMEOUT_S)
@@ -142,8 +144,9 @@ class Session:
                 self._recorder.close()
         finally:
             self._sink.close()
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, None  # raised once, however often this is called
+        if error is not None:
+            raise error
 
     # Both workers ----------------------------------------------------------------------------
 

@@ -1,0 +1,267 @@
+"""The composition root: a configuration in, a running talk out. The only module that knows concrete classes.
+
+Nothing here decides anything about turns, audio or models; it builds the parts, connects them, and keeps the main
+thread's promise: events are shown as they come, Ctrl-C and SIGTERM end things in order, everything is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voicechat import __version__
+from voicechat.audio.devices import Device
+from voicechat.audio.file_errors import printable_path
+from voicechat.audio.file_sink import FileSink
+from voicechat.audio.file_source import FileSource
+from voicechat.audio.microphone import Microphone
+from voicechat.audio.portaudio import PortAudio
+from voicechat.audio.speaker import Speaker
+from voicechat.audio.tee_sink import TeeSink
+from voicechat.config import Config
+from voicechat.config_files import remember, user_file
+from voicechat.endpointer import Endpointer
+from voicechat.errors import AudioDeviceError, ConfigError, NoSpeechError
+from voicechat.event_stream import EventStream
+from voicechat.history.store import ConversationStore
+from voicechat.listener import Listener
+from voicechat.protocols import AudioSink, AudioSource, Engine, VoiceActivityDetector
+from voicechat.registry import engine_factory, load_backend
+from voicechat.session import JOIN_TIMEOUT_S, Session
+from voicechat.types import CAPTURE_RATE, Notice, Severity
+from voicechat.ui import View
+from voicechat.ui.jsonl import JsonLog
+from voicechat.ui.log import RichLog
+from voicechat.ui.plain import PlainLog
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.1  # between two looks at the screen when nothing happens
+STDIO = "-"  # as a file's name: standard input or output
+GAP_BEYOND_SILENCE_S = 0.3  # between two input files, more than the silence that ends a turn
+SECOND_PRESS_S = 1.0  # a second Ctrl-C within this time ends the talk, whatever is under way
+
+
+@dataclass(frozen=True)
+class TalkRequest:
+    """What one talk is asked for besides its configuration."""
+
+    inputs: tuple[str, ...] = ()  # files in place of the microphone; "-" is stdin
+    input_rate: int | None = None  # Hz; stdin is then raw 16-bit mono PCM
+    output: str | None = None  # file in place of the speaker; "-" is stdout
+    play: bool = False  # with `output`: also play the reply, where there is a speaker
+    realtime: bool = False  # read the files at the pace of a microphone
+    json_lines: bool = False
+    save: Path | None = None  # folder that keeps the conversation
+
+
+def run_talk(config: Config, request: TalkRequest) -> None:
+    """Hold a talk to its end.
+
+    Raises:
+        VoiceChatError: If anything it needs is missing or fails; `NoSpeechError` if its files held no speech.
+        KeyboardInterrupt: If Ctrl-C ended it.
+        SystemExit: With code 143, if SIGTERM did.
+    """
+    if request.json_lines and request.output == STDIO:
+        raise ConfigError("--json and --output - both want standard output; give --output a file")
+    events = EventStream()
+    with ExitStack() as stack:
+        engine = stack.enter_context(closing(_EngineLoader(config)))
+        listener = _listener(config, request)
+        recorder = _recorder(request, events)
+        source, sink = _ends(config, request, events, stack)
+        session = Session(
+            source=source, sink=sink, listener=listener, load_engine=engine, events=events, recorder=recorder
+        )
+        stack.callback(session.close)
+        events.put(Notice(_introduction(config)))
+        _show(session, events, stack.enter_context(_view(config, request)))
+        session.close()
+        if request.inputs and session.n_utterances == 0:
+            raise NoSpeechError(f"no speech found in {', '.join(map(printable_path, request.inputs))}")
+
+
+def _show(session: Session, events: EventStream, view: View) -> None:
+    """Show the talk's events until the last; the main thread is here for the whole talk."""
+    interrupted_at = -math.inf  # of the last Ctrl-C that stopped a reply
+    ending: BaseException | None = None
+    deadline = math.inf  # for what comes after the end was asked for
+    with _signals(events) as pending:
+        session.start()
+        while not events.ended and time.monotonic() < deadline:
+            event = events.next(TICK_S)
+            if event is not None:
+                view.show(event)
+            view.tick()
+            while pending:
+                number, now = pending.pop(0), time.monotonic()
+                if number == signal.SIGINT and now - interrupted_at > SECOND_PRESS_S and session.interrupt():
+                    interrupted_at = now
+                    continue
+                ending = ending or (KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number))
+                deadline = min(deadline, now + JOIN_TIMEOUT_S)
+                session.stop()
+    if ending is not None:
+        raise ending
+
+
+@contextmanager
+def _signals(events: EventStream) -> Iterator[list[int]]:
+    """Note signals in a list instead of raising wherever the main thread happens to be."""
+    pending: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        pending.append(number)
+        events.wake()
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, note) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
+    try:
+        yield pending
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ends(config: Config, request: TalkRequest, events: EventStream, stack: ExitStack) -> tuple[AudioSource, AudioSink]:
+    """Open where the talk comes from and where it goes: files, or the devices that no file stands in for."""
+    portaudio: PortAudio | None = None
+    if not request.inputs or request.output is None or request.play:
+        portaudio = _portaudio(request, events, stack)
+    with ExitStack() as undo:  # if the second end cannot be opened, the first is closed
+        source: AudioSource
+        if request.inputs:
+            gap_s = config.turn.end_silence_ms / 1000 + GAP_BEYOND_SILENCE_S
+            source = FileSource(
+                request.inputs,
+                notify=events.put,
+                gap_s=gap_s,
+                input_rate=request.input_rate,
+                realtime=request.realtime,
+            )
+        else:
+            assert portaudio is not None
+            source = _microphone(config, portaudio, events)
+        undo.callback(source.close)
+        sink = _sink(config, request, portaudio, events)
+        undo.pop_all()
+    return source, sink
+
+
+def _sink(config: Config, request: TalkRequest, portaudio: PortAudio | None, events: EventStream) -> AudioSink:
+    if request.output is None:
+        assert portaudio is not None
+        return _speaker(config, portaudio, events)
+    file = FileSink(request.output)
+    if portaudio is None or not request.play:
+        return file
+    try:
+        return TeeSink(file, _speaker(config, portaudio, events))
+    except AudioDeviceError as error:
+        events.put(Notice(f"not played: {error}"))
+        return file
+
+
+def _portaudio(request: TalkRequest, events: EventStream, stack: ExitStack) -> PortAudio | None:
+    try:
+        return stack.enter_context(PortAudio())
+    except AudioDeviceError as error:
+        if not request.inputs or request.output is None:
+            raise
+        events.put(Notice(f"not played: {error}"))
+        return None
+
+
+def _microphone(config: Config, portaudio: PortAudio, events: EventStream) -> Microphone:
+    audio = config.audio
+    microphone = Microphone(portaudio, audio.mic or None, buffer_ms=audio.buffer_ms, wait=audio.wait, notify=events.put)
+    _remember(config, "audio.mic", microphone.device, events)
+    return microphone
+
+
+def _speaker(config: Config, portaudio: PortAudio, events: EventStream) -> Speaker:
+    audio = config.audio
+    speaker = Speaker(portaudio, audio.speaker or None, buffer_ms=audio.buffer_ms, wait=audio.wait, notify=events.put)
+    _remember(config, "audio.speaker", speaker.device, events)
+    return speaker
+
+
+def _remember(config: Config, key: str, device: Device, events: EventStream) -> None:
+    """Keep a device that was named on the command line, by its whole name, for the next talk."""
+    if not config.origin(key).startswith("--") or config.settings[key].value == device.name:
+        return
+    try:
+        remember(key, device.name)
+    except ConfigError as error:
+        events.put(Notice(f"{device.name!r} is not remembered: {error}", Severity.WARNING))
+    else:
+        events.put(Notice(f"{key} = {device.name!r} is remembered in {user_file()}"))
+
+
+def _listener(config: Config, request: TalkRequest) -> Listener:
+    turn = config.turn
+    vad: VoiceActivityDetector = load_backend("vad", config.talk.vad, config.options("vad", config.talk.vad))
+    endpointer = Endpointer(
+        frame_ms=vad.frame_samples / CAPTURE_RATE * 1000,
+        min_speech_ms=turn.min_speech_ms,
+        end_silence_ms=turn.end_silence_ms,
+        max_turn_s=turn.max_turn_s,
+    )
+    meter = config.ui.meter and not request.inputs
+    return Listener(vad, endpointer, pre_roll_ms=turn.pre_roll_ms, meter=meter)
+
+
+def _recorder(request: TalkRequest, events: EventStream) -> ConversationStore | None:
+    return None if request.save is None else ConversationStore(request.save, notify=events.put)
+
+
+def _introduction(config: Config) -> str:
+    """Say who answers and, for the assistant that is there when nothing else is, what it is worth."""
+    if config.talk.engine != "cascade":
+        return f"{config.talk.engine} answers"
+    parts = f"{config.talk.asr}, {config.talk.llm}, {config.talk.tts}"
+    if config.profile != "offline":
+        return f"{parts} answer"
+    return f"the built-in offline assistant answers ({parts}); it is small: ask it what it can do"
+
+
+def _view(config: Config, request: TalkRequest) -> View:
+    if request.json_lines:
+        return JsonLog(sys.stdout, version=__version__, engine=config.talk.engine)
+    if request.output == STDIO:  # standard output carries the reply's audio
+        return PlainLog(sys.stderr, sys.stderr)
+    if not sys.stdout.isatty():
+        return PlainLog(sys.stdout, sys.stderr)
+    return RichLog(live=not logger.isEnabledFor(logging.INFO), keyboard=sys.stdin)
+
+
+class _EngineLoader:
+    """Loads the configured engine when it is first called, which the responding thread does while all else starts."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._engine: Engine | None = None
+
+    def __call__(self) -> Engine:
+        if self._engine is None:
+            started_at = time.monotonic()
+            self._engine = engine_factory(self._config.talk.engine)(self._backend)
+            logger.info("engine %s loaded in %.2f s", self._config.talk.engine, time.monotonic() - started_at)
+        return self._engine
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+    def _backend(self, kind: str) -> Any:
+        name = getattr(self._config.talk, kind)
+        return load_backend(kind, name, self._config.options(kind, name))
