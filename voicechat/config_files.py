@@ -168,8 +168,7 @@ def _replace(path: Path, text: str) -> None:
             if target.exists():
                 shutil.copymode(target, temporary)
             os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        finally:
+            Path(temporary).unlink(missing_ok=True)  # it is gone if all went well
     except OSError as exc:
         raise ConfigError(f"cannot write {path}: {exc.strerror or exc}") from exc

@@ -13,7 +13,7 @@ import pytest
 
 import voicechat
 from voicechat import config_files, errors
-from voicechat.cli import run
+from voicechat.cli import COMMANDS, run
 from voicechat.cli.process import start_logging
 
 ROOT = Path(voicechat.__file__).parent.parent
@@ -208,3 +208,13 @@ def test_v_before_the_command_sets_what_is_logged(flags, level):
     logger = logging.getLogger("voicechat")
     assert logger.level == level
     assert len(logger.handlers) == 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summary_of_a_command_is_the_first_line_of_its_help(capsys, name):
+    assert run([name, "--help"]) == 0
+
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Usage: voicechat {name} ")
+    assert printed.split("\n\n")[1].strip() == COMMANDS[name]
+    assert "-completion" not in printed

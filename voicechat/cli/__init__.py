@@ -1,6 +1,7 @@
 """The command line: one file per command; each parses, calls, prints. The only place that ends the process.
 
-Help is plain text: rich would cost more than all the rest of `voicechat --help`, and is for the talk itself.
+A new command is a file here that makes `app`, and a line in COMMANDS. Help is plain text: rich would cost more than all
+the rest of `voicechat --help`, and is for the talk itself.
 """
 
 from __future__ import annotations
@@ -15,10 +16,17 @@ from typing import Annotated
 import typer
 
 from voicechat import __version__
-from voicechat.cli import config, devices, engines, talk
-from voicechat.cli.help import SectionedCommand
+from voicechat.cli.help import LazyGroup
 from voicechat.cli.process import complain, complain_of_usage, end_on_signals, start_logging
 from voicechat.errors import VoiceChatError
+
+# Command -> what `voicechat --help` says of it. The file of that name is imported when the command is called.
+COMMANDS = {
+    "talk": "Talk with the assistant: speak, pause, hear the answer.",
+    "devices": "List the microphones and speakers.",
+    "engines": "List who can answer: engines, profiles, parts.",
+    "config": "Show the settings; begin a file of your own.",
+}
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _STDOUT = 1  # its descriptor
@@ -49,17 +57,20 @@ Exit codes:
   143  SIGTERM (129: the terminal was closed)
 """
 
+
+class _Commands(LazyGroup):
+    summaries = COMMANDS
+    package = __name__
+
+
 app = typer.Typer(
     name="voicechat",
+    cls=_Commands,
     epilog=_EPILOG,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(cls=SectionedCommand, epilog=talk.EPILOG)(talk.talk)
-app.command(epilog=devices.EPILOG)(devices.devices)
-app.command(epilog=engines.EPILOG)(engines.engines)
-app.add_typer(config.app, name="config")
 
 
 def _show_version(wanted: bool) -> None:

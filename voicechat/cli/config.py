@@ -10,7 +10,7 @@ import typer
 from voicechat.cli import completion
 from voicechat.cli.table import print_rows
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _SHOW_EPILOG = """
 \b

@@ -14,7 +14,7 @@ from voicechat.errors import AudioDeviceError
 if TYPE_CHECKING:
     from voicechat.audio.devices import Device, Kind
 
-EPILOG = """
+_EPILOG = """
 \b
 Examples:
   voicechat devices
@@ -23,10 +23,13 @@ Examples:
   voicechat talk --speaker 3      or its index
 """
 
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
 _COLUMNS = ("kind", "index", "name", "sample_rate", "channels", "host_api", "default", "used")
 logger = logging.getLogger(__name__)
 
 
+@app.command(epilog=_EPILOG)
 def devices(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array, one object per device.")] = False,
 ) -> None:

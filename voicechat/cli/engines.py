@@ -8,7 +8,7 @@ import typer
 
 from voicechat.cli.table import print_rows
 
-EPILOG = """
+_EPILOG = """
 \b
 Examples:
   voicechat engines
@@ -18,6 +18,10 @@ Examples:
 """
 
 
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(epilog=_EPILOG)
 def engines(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a JSON array: kind, name, needs, description.")

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from voicechat.cli import completion
+from voicechat.cli.help import SectionedCommand
 from voicechat.cli.process import more_logging
 
-EPILOG = """
+_EPILOG = """
 \b
 Examples:
   voicechat talk
@@ -35,6 +36,8 @@ Exit codes:
   141  whoever read the output stopped reading
   143  SIGTERM
 """
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _FILES = "Files instead of devices"
 _PARTS = "Who answers"
@@ -67,6 +70,7 @@ KEYS = {
 }
 
 
+@app.command(cls=SectionedCommand, epilog=_EPILOG)
 def talk(
     *,
     inputs: Annotated[

@@ -1,0 +1,1 @@
+"""Benchmarks: each measures one claim of the README, beside a baseline in the same run."""
