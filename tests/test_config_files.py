@@ -260,7 +260,7 @@ def test_the_file_to_begin_with_changes_nothing_and_uncommented_is_the_default(t
     write_user_file(path)
 
     text = path.read_text(encoding="utf-8")
-    assert not any(value for value in tomllib.loads(text).values() if value)
+    assert load_config(config_file=path).settings == load_config().settings
     lines = [
         line[2:] if " = " in line and line.startswith("# ") and "#" in line[2:] else line for line in text.splitlines()
     ]
