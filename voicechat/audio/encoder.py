@@ -141,8 +141,9 @@ class AudioEncoder:
             self._file,
             "w",
             format=self._format.container,
-            # Nothing waits in a buffer where a crash would lose it; no dates and versions, so that bytes repeat.
-            container_options={"flush_packets": "1", "fflags": "+bitexact"},
+            # Nothing waits in a buffer where a crash would lose it (an Ogg page, in microseconds, at most that long);
+            # no dates and versions, so that bytes repeat.
+            container_options={"flush_packets": "1", "page_duration": "200000", "fflags": "+bitexact"},
         )
         options = {"flags": "+bitexact"}
         stream = cast("AudioStream", container.add_stream(self._format.codec, rate=sample_rate, options=options))

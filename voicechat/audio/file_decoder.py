@@ -108,6 +108,9 @@ class FileDecoder:
         options = {"protocol_whitelist": "none"}
         if raw_rate is not None:
             options |= {"sample_rate": str(raw_rate), "ch_layout": "mono"}
+        elif isinstance(self._file, PipeReader) and self._head.startswith(b"RIFF"):
+            # Else ffmpeg reads many seconds before it gives the first, to see whether the WAV holds DTS, not samples.
+            options["probesize"] = "32"  # bytes, the least; it still takes 64 KiB
         try:
             return av.open(self._file, "r", format="s16le" if raw_rate is not None else None, options=options)
         except FFmpegError as exc:

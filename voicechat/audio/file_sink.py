@@ -40,7 +40,7 @@ class FileSink:
         self._path = Path(os.path.realpath(path))  # a link stays a link
         self._to_stdout = os.fspath(path) == STDOUT
         self._label = "standard output" if self._to_stdout else printable_path(path)
-        suffix = ".wav" if self._to_stdout else self._path.suffix.lower()
+        suffix = ".wav" if self._to_stdout else Path(path).suffix.lower()
         if suffix not in FORMATS:
             raise ConfigError(f"cannot write {self._label}: name it with one of {', '.join(FORMATS)}")
         # Where the bytes go until the file is complete; None if they go to their place directly.
@@ -140,7 +140,7 @@ class FileSink:
             self._file.close()
         where = ""
         if self._part is not None and self._heard_s > 0:
-            where = f"; the first {self._heard_s:.1f} s are kept in {printable_path(self._part)}"
+            where = f"; about the first {self._heard_s:.1f} s are kept in {printable_path(self._part)}"
         else:
             self._remove_part()
         return AudioFileError(f"cannot write {self._label}: {os_reason(error)}{where}")
