@@ -9,9 +9,11 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
 from voicechat.audio.encoder import FORMATS, AudioEncoder
 from voicechat.audio.file_source import FileSource
+from voicechat.errors import AudioFileError
 from voicechat.types import AudioChunk, Notice
 
 
@@ -63,6 +65,12 @@ def float_wav(samples: np.ndarray, *, sample_rate: int = 16_000) -> bytes:
     return header + struct.pack("<4sI", b"data", len(data)) + data
 
 
+def save(path: Path, data: bytes) -> Path:
+    """Write a file and give its path."""
+    path.write_bytes(data)
+    return path
+
+
 def read_all(source: FileSource) -> np.ndarray:
     """Read a source to its end: float32 (n,) at 16 kHz."""
     chunks = [np.zeros(0, np.float32)]
@@ -79,6 +87,14 @@ def read_file(path: Path, notify: Callable[[Notice], None] | None = None) -> np.
         return read_all(source)
     finally:
         source.close()
+
+
+def refusal(path: str | Path) -> str:
+    """Open an input that must fail, and give the message: one printable line."""
+    with pytest.raises(AudioFileError) as failure:
+        FileSource([path], notify=lambda notice: None)
+    assert str(failure.value).isprintable()
+    return str(failure.value)
 
 
 def _fail(notice: Notice) -> None:

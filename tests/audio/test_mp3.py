@@ -87,8 +87,14 @@ def test_garbage_alone_gives_nothing_that_harms(garbage: bytes) -> None:
 
 @pytest.mark.parametrize(
     "in_front",
-    [b"\xff" * 100, b"HTTP/1.1 200 OK\r\n\r\n", ID3_WITH_FALSE_FRAMES, np.random.default_rng(5).bytes(3_000)],
-    ids=["sync bytes", "text", "a tag that looks like frames", "noise"],
+    [
+        b"\xff" * 100,
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"\xff\xf3\x84\xc4" + bytes(50),
+        ID3_WITH_FALSE_FRAMES,
+        np.random.default_rng(5).bytes(3_000),
+    ],
+    ids=["sync bytes", "text", "a false frame", "a tag that looks like frames", "noise"],
 )
 def test_garbage_and_tags_in_front_are_skipped(in_front: bytes) -> None:
     np.testing.assert_array_equal(decode(in_front + MP3), WHOLE)
@@ -110,6 +116,17 @@ def test_a_damaged_middle_costs_only_its_own_sound() -> None:
     assert len(decoded) > 0.9 * len(samples)
     assert level(decoded[:24_000]) == pytest.approx(undamaged, rel=0.01)
     assert level(decoded[-24_000:]) == pytest.approx(undamaged, rel=0.01)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_frames_with_nonsense_in_them_never_raise(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frames = FrameSplitter().push(MP3)
+
+    decoded = decode(b"".join(frame[:4] + rng.bytes(len(frame) - 4) for frame in frames))
+
+    assert np.abs(decoded).max(initial=0) <= 1
 
 
 def test_streams_one_after_another_keep_their_own_rates_and_lengths() -> None:

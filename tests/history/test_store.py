@@ -200,6 +200,18 @@ def test_any_text_survives_and_none_harms_a_terminal(tmp_path_factory: pytest.Te
     assert not set(saved) & {chr(code) for code in [*range(10), *range(11, 32), *range(127, 160), 0x202E, 0x2066]}
 
 
+def test_the_old_conversation_is_replaced_and_never_written_into(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    record(store, turn())
+    os.link(tmp_path / "conversation.json", tmp_path / "before.json")
+    before = (tmp_path / "before.json").read_bytes()
+
+    record(store, turn(2))
+
+    assert (tmp_path / "before.json").read_bytes() == before
+    assert len(messages(tmp_path)) == 4
+
+
 def test_half_written_files_of_a_crash_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".0001-user.wav.part").write_bytes(b"half")
     (tmp_path / "mine.part").write_bytes(b"not ours")
