@@ -6,7 +6,7 @@ import math
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voicechat.errors import ConfigError
@@ -60,6 +60,8 @@ def test_a_value_spelled_as_text_reads_back(value):
 
 
 @given(VALUES)
+@example("\x7f")
+@example('\u2028\x00"\\')
 def test_a_spelled_value_is_toml(value):
     assert tomllib.loads(f"k = {spelled(value)}") == {"k": value}
 

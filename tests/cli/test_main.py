@@ -20,15 +20,16 @@ ROOT = Path(voicechat.__file__).parent.parent
 POSIX = pytest.mark.skipif(os.name == "nt", reason="pipes and signals of POSIX")
 HOSTILE = "x\x1b]0;title\x07\x1b[2J\x9b31m\u202ey\nvoicechat: all is well"
 
-# Says that it runs, then waits to be ended; what is closed at the end says so.
+# Says that it runs, then waits to be ended; what is closed at the end says so, though a second signal comes meanwhile.
 WAITING = """
-import signal, sys
+import os, signal, sys
 from voicechat import cli, config_files
 def wait(*_):
     try:
         print("running", flush=True)
         signal.pause()
     finally:
+        os.kill(os.getpid(), int(os.environ["SIGNAL"]))
         print("closed", flush=True)
 config_files.user_file = wait
 sys.argv = ["voicechat", "config", "path"]
@@ -36,14 +37,16 @@ cli.main()
 """
 
 
-def voicechat_process(*arguments, **kwargs):
+def voicechat_process(*arguments, stdout, **env):
+    """Run voicechat in a process of its own, with its output buffered as it is for most."""
     return subprocess.run(
         [sys.executable, "-m", "voicechat", *arguments],
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | env,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=60,
         check=False,
-        **kwargs,
     )
 
 
@@ -153,7 +156,12 @@ def test_a_bug_keeps_its_traceback(failing, bug):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (getattr(signal, "SIGHUP", 1), 129)])
 def test_a_signal_closes_everything_and_is_its_exit_code(number, code):
     process = subprocess.Popen(
-        [sys.executable, "-c", WAITING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", WAITING],
+        cwd=ROOT,
+        env=os.environ | {"SIGNAL": str(int(number))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     with process:
         assert process.stdout.readline() == "running\n"
@@ -193,10 +201,10 @@ def test_closed_output_streams_are_no_crash(arguments):
 
 
 @POSIX
-def test_a_terminal_that_is_not_utf_8_is_no_crash(tmp_path):
-    env = os.environ | {"PYTHONIOENCODING": "latin-1", "VOICECHAT_HOME": "/tmp/łµ"}
-
-    ended = voicechat_process("config", "path", stdout=subprocess.PIPE, env=env)
+def test_a_terminal_that_is_not_utf_8_is_no_crash():
+    ended = voicechat_process(
+        "config", "path", stdout=subprocess.PIPE, PYTHONIOENCODING="latin-1", VOICECHAT_HOME="/tmp/łµ"
+    )
 
     assert (ended.returncode, ended.stdout) == (0, b"/tmp/\\u0142\xb5/config.toml\n")
 
