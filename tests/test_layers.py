@@ -57,6 +57,7 @@ LAYERS = {
     ),
     # The commands about the configuration itself ask it directly; whatever talks goes through app.
     "cli": "errors app ui values config_files registry config catalog",
+    "cli.devices": "errors cli config audio.devices audio.portaudio",
 }
 
 # Who may import a package that is not ours; one that is missing here is a dependency nobody decided on.
