@@ -32,11 +32,12 @@ _PHRASES = [
         (r"\b(?:the )?cube[ds]? (?:root|route|roots) (?:of|on|off)\b", "cbrt"),
         (r"\b(?:the )?factorial of N\b", r"\1 !"),
         (r"\bfactorial\b", "!"),
-        (r"\bsquare[ds]?\b", "^ 2"),
-        (r"\bcube[ds]?\b", "^ 3"),
+        (r"\bsquare[ds]?\b", "squared"),
+        (r"\bcube[ds]?\b", "cubed"),
         (r"\b(?:percent|per cent|percentage) (?:of|on|off of|off)\b", "%of"),
         (r"\b(?:percent|per cent)\b", "%"),
-        (r"\b(?:an? |1 )?(half|third|quarter) of\b", r"\1"),
+        (r"\b(?:an? |1 )?(half|quarter) of\b", r"\1"),
+        (r"\b(?:an? |1 )?(?:third|3rd) of\b", "third"),
         (r"\btwice\b", "double"),
         (r"\b(?:divided?|divides|devided) (?:by|buy|bye)\b|\bover\b", "/"),
         (r"\bmultiplied (?:by|with)\b|\btimes?\b|\bx\b", "*"),
@@ -62,6 +63,8 @@ _SPOKEN = {
     "%of": "percent of",
     "%": "percent",
     "!": "factorial",
+    "squared": "squared",
+    "cubed": "cubed",
     "sqrt": "the square root of",
     "cbrt": "the cube root of",
     "half": "half of",
@@ -80,7 +83,7 @@ _RESULT = re.compile(
 def answer(request: Request) -> str | None:
     asked = _trimmed(_tokens(request.text))
     tokens = _with_last_result(asked, request)
-    if not any(token in _SPOKEN for token in tokens if token != "-" or tokens[0] != "-"):
+    if not any(token in _SPOKEN and (token != "-" or i) for i, token in enumerate(tokens)):  # a sign makes no sum
         return None
     try:
         value = evaluate(tokens)
@@ -134,7 +137,7 @@ def _with_last_result(tokens: list[str], request: Request) -> list[str]:
         return tokens
     result = ["(", *_tokens(found[1]), ")"]
     asks_for_negative = re.match(r"(?:what|how much) is (?:minus|negative)\b", request.text)
-    if tokens[0] in LEVELS.keys() | {"!"} and not asks_for_negative:
+    if tokens[0] in LEVELS.keys() | {"!", "squared", "cubed"} and not asks_for_negative:
         tokens = ["that", *tokens]
     return [part for token in tokens for part in (result if token in _POINTERS else [token])]
 
@@ -147,6 +150,4 @@ def _spoken(tokens: list[str]) -> str:
             continue
         word = numerals.SOUND_ALIKES.get(token, token) if before in _OPERAND_NEXT else token
         words.append(_SPOKEN.get(token, str(word)))
-    text = " ".join(words)
-    text = re.sub(r"to the power of 2\b(?!\.)", "squared", text)
-    return re.sub(r"to the power of 3\b(?!\.)", "cubed", text)
+    return " ".join(words)

@@ -13,6 +13,7 @@ from voicechat.skills.request import Request
 MAX_DICE = 20
 MAX_SIDES = 1000
 MAX_COINS = 20
+LARGEST_NUMBER = 10**15
 
 _ROLL = r"(?:roll\w*|role|rule|row|throw|threw|through|cast)"
 _DICE = r"(?:dice|dies?|dyes?|guys?|dive|dies|i|eye)"
@@ -103,6 +104,8 @@ def _number(request: Request) -> str | None:
     ):
         return None
     low, high = (_limit(limits["low"]), _limit(limits["high"])) if limits else (1, 100)
+    if max(abs(low), abs(high)) > LARGEST_NUMBER:
+        return "That is further than I can count."
     if low > high:
         low, high = high, low
     return f"{request.vary(('I pick', 'My number is', 'How about'))} {_signed(request.random.randint(low, high))}."

@@ -46,7 +46,7 @@ _TODAY = re.compile(
     r"|^what is (?:today|tomorrow)$"
 )
 _NOT_TODAY = re.compile(
-    r"\b(?:weather|your day|day going|my day|temperature|plans?|nice day|news|happen\w*|birthday|[0-9]+(?:st|nd|rd|th))\b"
+    r"\b(?:weather|your day|day going|my day|temperature|plans?|nice day|news|happen\w*|[0-9]+(?:st|nd|rd|th))\b"
 )
 _PART = re.compile(r"\b(?:what|which|tell me)\b.*\b(?P<part>year|month|century)\b(?: (?:is it|are we|is this|now)|$)")
 _IN_DAYS = re.compile(

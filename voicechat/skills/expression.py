@@ -36,7 +36,8 @@ class NoResult(Exception):
 
 
 def evaluate(tokens: Sequence[str]) -> Fraction:
-    """Give the value of `tokens`: numbers in digits, the operators of LEVELS, - ! % ( ) sqrt cbrt, PREFIX_FACTORS.
+    """Give the value of `tokens`: numbers in digits, the operators of LEVELS, - ! % ( ) squared cubed sqrt cbrt,
+    PREFIX_FACTORS.
 
     Where a number must stand, a word that sounds like one is one.
 
@@ -89,8 +90,8 @@ class _Parser:
                 raise NotAnExpression
         else:
             value = _number(token)
-        while self._took("!"):
-            value = _factorial(value)
+        while self.rest and self.rest[0] in _POSTFIX:
+            value = _bounded(_POSTFIX[self.rest.pop(0)](value))
         return value
 
     def _took(self, token: str) -> bool:
@@ -169,6 +170,11 @@ def _factorial(value: Fraction) -> Fraction:
     return Fraction(math.factorial(value.numerator))
 
 
+_POSTFIX: dict[str, Callable[[Fraction], Fraction]] = {
+    "!": _factorial,
+    "squared": lambda value: _power(value, Fraction(2)),
+    "cubed": lambda value: _power(value, Fraction(3)),
+}
 _BINARY: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,

@@ -20,7 +20,8 @@ _SAY_AGAIN = re.compile(
 _WHAT_I_SAID = re.compile(r"^what did i (?:just )?(?:say|said|ask)(?: you)?$|^repeat (?:my|what i) \w+$")
 _SAY_THIS = re.compile(
     r"(?i)^.*?\b(?:repeat after me|repeat the words?|repeat the (?:phrase|sentence|following)|"
-    r"(?:can|could|would|will) you (?:please )?say|^(?:please |now |and )*(?:say|repeat))[\s,:;.\"']+(?P<words>.*)$"
+    r"(?:can|could|would|will) you (?:please )?say|^(?:please |now |and )*(?:say|repeat)(?! after me\b))"
+    r"(?:[\s,:;.\"']+|$)(?P<words>.*)$"
 )
 _MAX_CHARS = 300
 

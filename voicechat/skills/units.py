@@ -18,6 +18,7 @@ from voicechat.skills.numerals import NUMBER
 from voicechat.skills.request import Request
 
 _MAX_FOLLOW_UPS = 10  # in a row
+_LARGEST = 10**30
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,6 @@ _TABLE: dict[str, tuple[str, ...]] = {
         "fortnight",
         "month",
         "year",
-        "decade",
         "century / centuries",
     ),
     "speed": (
@@ -225,6 +225,8 @@ def _continued(request: Request, depth: int = 1) -> tuple[str, str] | None:
 
 def _converted(amount: str, target: str) -> str:
     parts = _amount_parts(amount)
+    if any(abs(value) > _LARGEST for value, _ in parts):
+        return "That number is too big for me."
     unit = _units()[target]
     total = Fraction(0)
     for value, name in parts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from fractions import Fraction
 
 MAX_CHARS = 1000  # of one request; more is no speech, and bounds every pattern and number below
 
@@ -51,17 +52,18 @@ _FILLERS = re.compile(
     r"\b(?:um+|uh+|erm?|hmm+|please)\b"
     r"|^(?:(?:ah|oh|okay|ok|well|so|(?:hey |hello |hi )?voice ?chat|(?:hey|hello|hi) computer)\b ?)+(?=.)"
 )
-# The converter takes "twenty and three" for 23 and "thirty second" for 32nd, so these words are kept from it.
-_KEPT_FROM_NUMBERS = re.compile(r"\b(and|point|seconds?)\b")
-_LONE_DIGITS = {
-    "zero": "0",
-    "one": "1",
-    "two": "2",
-    "three": "3",
-}  # the converter leaves these be where they stand alone
-_LONE_DIGIT = re.compile(r"\b(?:zero|one|two|three)\b")
-_AND_INSIDE_NUMBER = re.compile(r"\b((?:hundred|thousand|million|billion)) and (?=[a-z])")
-_DECIMAL = re.compile(r"\b(?:([0-9]+) )?point ((?:[0-9]+(?: |$))+)")
+# What the converter makes of numbers is put right around it: it takes "twenty and three" for 23 and "thirty second" for
+# 32nd, leaves "one" to "three" be where they stand alone, and knows neither trillions nor "2.5 million".
+_DIGIT = "zero|one|two|three|four|five|six|seven|eight|nine"
+_DIGITS = {word: str(digit) for digit, word in enumerate(_DIGIT.split("|"))}
+_LONE_DIGIT = re.compile(rf"\b(?:{_DIGIT})\b")
+_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALE = "|".join(_SCALES)
+_SCALED = re.compile(rf"\b([0-9]+(?:\.[0-9]+)?) ({_SCALE})\b(?: ([0-9]+)\b(?![.]))?")
+_KEPT_FROM_NUMBERS = re.compile(rf"\b(and|plus|minus|point|seconds?|trillion|(?<=[0-9] )(?:{_SCALE}))\b")
+_AND_INSIDE_NUMBER = re.compile(rf"\b({_SCALE}) and (?=[a-z])")
+_DECIMALS = re.compile(rf"\bpoint ((?:(?:{_DIGIT}|oh|[0-9]+)\b ?)+)")
+_POINT = re.compile(r"\b(?:([0-9]+) )?point ([0-9]+)\b")
 
 
 def clean(text: str) -> str:
@@ -90,12 +92,26 @@ def with_digits(words: str) -> str:
     from text_to_num import alpha2digit
 
     words = _AND_INSIDE_NUMBER.sub(r"\1 ", words)
-    pieces = _KEPT_FROM_NUMBERS.split(words)
-    pieces = [alpha2digit(piece, "en") if piece.strip() else piece for piece in pieces]
-    text = _LONE_DIGIT.sub(lambda match: _LONE_DIGITS[match[0]], "".join(pieces))
+    words = _DECIMALS.sub(_decimals, words)
+    pieces = _KEPT_FROM_NUMBERS.split(words)  # every second one is a word that was kept
+    pieces[::2] = [alpha2digit(piece.strip(), "en") for piece in pieces[::2]]
+    text = _LONE_DIGIT.sub(lambda match: _DIGITS[match[0]], " ".join(filter(None, pieces)))
+    text = _POINT.sub(lambda match: f"{match[1] or '0'}.{match[2]}", text)
     text = re.sub(r"\ban? (?=[0-9])", "", text)  # a hundred
-    return " ".join(_DECIMAL.sub(_joined_decimal, text).split())
+    text = re.sub(r"\ban? trillion\b", "1 trillion", text)
+    return " ".join(_SCALED.sub(_multiplied, text).split())
 
 
-def _joined_decimal(match: re.Match[str]) -> str:
-    return f"{match[1] or '0'}.{match[2].replace(' ', '')} "
+def _decimals(match: re.Match[str]) -> str:
+    """Write "point one four" as "point 14"."""
+    digits = "".join(_DIGITS.get(word, word).replace("oh", "0") for word in match[1].split())
+    return f"point {digits} "
+
+
+def _multiplied(match: re.Match[str]) -> str:
+    """Write "2.5 million" and "3 trillion 500" in digits."""
+    value = Fraction(match[1]) * _SCALES[match[2]]
+    below = int(match[3] or 0)
+    if value.denominator > 1 or below >= _SCALES[match[2]]:
+        return match[0]
+    return str(value + below)
