@@ -150,6 +150,15 @@ def test_a_file_without_samples_is_told(tmp_path: Path) -> None:
     assert "has no sound in it" in warnings[0]
 
 
+def test_a_title_that_is_not_utf_8_does_not_matter(tmp_path: Path) -> None:
+    data = encoded(".wav", tone(0.5))
+    title = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"\xe4\xf6\xfc\0"
+
+    samples = read_file(save(tmp_path / "a.wav", data[:36] + title + data[36:]))
+
+    assert len(samples) == 8_000
+
+
 def test_an_absurd_sample_rate_is_refused(tmp_path: Path) -> None:
     data = bytearray(encoded(".wav", tone()))
     data[24:28] = struct.pack("<I", 7)

@@ -40,6 +40,7 @@ def test_every_kind_at_every_rate_becomes_16_khz(tmp_path: Path, suffix: str, sa
         ("pcm_u8", "wav", "u8"),
         ("pcm_s24le", "wav", "s32"),
         ("pcm_s32le", "wav", "s32"),
+        ("pcm_s64le", "nut", "s64"),
         ("pcm_f64le", "wav", "dbl"),
         ("pcm_alaw", "wav", "s16"),
         ("adpcm_ms", "wav", "s16"),

@@ -112,7 +112,13 @@ class FileDecoder:
             # Else ffmpeg reads many seconds before it gives the first, to see whether the WAV holds DTS, not samples.
             options["probesize"] = "32"  # bytes, the least; it still takes 64 KiB
         try:
-            return av.open(self._file, "r", format="s16le" if raw_rate is not None else None, options=options)
+            return av.open(
+                self._file,
+                "r",
+                format="s16le" if raw_rate is not None else None,
+                options=options,
+                metadata_errors="replace",  # titles are often Latin-1; we do not read them
+            )
         except FFmpegError as exc:
             known = self._head.startswith(_MAGIC) or self._head[4:8] == _MAGIC_AT_4
             why = "its header is damaged or cut off" if known else "it is not an audio file of a known kind"

@@ -26,6 +26,10 @@ def mono_samples(frame: AudioFrame) -> tuple[np.ndarray, int]:
     Returns:
         float32 (n,) in [-1, 1], and how many values were NaN or infinite and count as 0.
     """
+    if frame.format.name.startswith("s64"):  # the one format that PyAV does not hand to numpy
+        from av import AudioResampler
+
+        frame = AudioResampler(format="dbl").resample(frame)[0]
     values: np.ndarray = frame.to_ndarray()
     if not frame.format.is_planar:
         values = values.reshape(frame.samples, -1).T  # (n_channels, n)
