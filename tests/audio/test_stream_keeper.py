@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.audio.fake_device import device
+from voicechat.audio import stream_keeper
+from voicechat.audio.stream_keeper import STALL_S, START_UP_S, Pulse, StreamKeeper
+from voicechat.errors import AudioDeviceError
+from voicechat.types import Notice
+
+
+@dataclass
+class Stream:
+    device: object
+    n_blocks: int = 0
+    active: bool = True
+    started_at: float = 0.0  # long ago: the start-up allowance is over
+    closed: bool = False
+
+    def close(self) -> None:
+        self.active = False
+        self.closed = True
+
+
+@dataclass
+class Machine:
+    """PortAudio with one device; says when it is there."""
+
+    present: bool = True
+    name: str = "fake"
+    returns_at_rescan: int = 1
+    n_rescans: int = 0
+    streams: list[Stream] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def find(self, wanted, kind):
+        if not self.present:
+            raise AudioDeviceError("no such device")
+        return device(name=self.name)
+
+    def add(self, tenant):
+        self.tenant = tenant
+
+    def remove(self, tenant):
+        self.tenant = None
+
+    def rescan_for(self, tenant, name, kind, *, give_up):
+        self.n_rescans += 1
+        self.present = self.n_rescans >= self.returns_at_rescan
+
+    def close_stream(self, stream):
+        stream.close()
+
+    def open(self, found):
+        self.streams.append(Stream(found))
+        return self.streams[-1]
+
+    def notify(self, notice: Notice) -> None:
+        self.notices.append(notice.text)
+
+    def keeper(self, *, wait: bool = True) -> StreamKeeper[Stream]:
+        return StreamKeeper(self, "input", None, self.open, lock=threading.Lock(), wait=wait, notify=self.notify)
+
+
+@pytest.fixture(autouse=True)
+def retry_at_once(monkeypatch):
+    monkeypatch.setattr(stream_keeper, "RETRY_S", 0.0)
+
+
+def test_a_stream_that_counts_blocks_is_alive():
+    pulse = Pulse(started_at=0.0)
+
+    assert not any(pulse.stalled(i, START_UP_S + i) for i in range(10))
+
+
+def test_a_stream_without_a_block_for_the_limit_is_stalled():
+    pulse = Pulse(started_at=0.0)
+    t = 100.0
+    looks = [pulse.stalled(7, t + i * STALL_S / 5) for i in range(8)]
+
+    assert looks == [False] * 5 + [True] * 3
+
+
+def test_one_late_look_is_no_stall():
+    pulse = Pulse(started_at=0.0)
+    pulse.stalled(7, 100.0)
+
+    assert not pulse.stalled(7, 105.0)
+    assert not pulse.stalled(8, 105.01)
+
+
+def test_a_stream_may_take_its_time_to_start():
+    pulse = Pulse(started_at=50.0)
+    t = 50.0
+    while t < 50.0 + START_UP_S:
+        assert not pulse.stalled(9, t)
+        t += 0.01
+    assert pulse.stalled(9, t + STALL_S)
+
+
+def test_a_living_stream_is_given_as_it_is():
+    machine = Machine()
+    keeper = machine.keeper()
+
+    assert keeper.live_stream() is machine.streams[0]
+    assert machine.notices == []
+
+
+def test_a_dead_stream_is_opened_again_without_a_word():
+    machine = Machine()
+    keeper = machine.keeper()
+    machine.streams[0].active = False
+
+    assert keeper.live_stream() is machine.streams[1]
+    assert machine.streams[0].closed
+    assert (machine.notices, machine.n_rescans) == ([], 0)
+
+
+def test_a_device_that_went_away_is_waited_for_and_its_return_is_told():
+    machine = Machine(returns_at_rescan=3)
+    keeper = machine.keeper()
+    machine.streams[0].active = machine.present = False
+
+    assert keeper.live_stream() is machine.streams[1]
+    assert machine.n_rescans == 3
+    assert machine.notices == [
+        "the microphone 'fake' went away; waiting for it to come back",
+        "the microphone 'fake' is back",
+    ]
+
+
+def test_a_device_that_went_away_ends_the_talk_if_it_is_not_waited_for():
+    machine = Machine()
+    keeper = machine.keeper(wait=False)
+    machine.streams[0].active = machine.present = False
+
+    with pytest.raises(AudioDeviceError, match="the microphone 'fake' went away"):
+        keeper.live_stream()
+
+
+def test_another_default_device_is_named():
+    machine = Machine()
+    keeper = machine.keeper()
+    machine.streams[0].active = False
+    machine.name = "headset"
+
+    assert keeper.live_stream() is machine.streams[1]
+    assert machine.notices == ["the microphone is now 'headset'"]
+
+
+def test_a_suspended_stream_is_opened_again_on_its_next_use():
+    machine = Machine()
+    keeper = machine.keeper()
+    keeper.suspend()
+
+    assert machine.streams[0].closed
+    assert keeper.live_stream() is machine.streams[1]
+    assert machine.notices == []
+
+
+def test_closing_lets_the_one_who_waits_for_a_device_go():
+    machine = Machine(returns_at_rescan=10**9)
+    keeper = machine.keeper()
+    machine.streams[0].active = machine.present = False
+    given = []
+    waiter = threading.Thread(target=lambda: given.append(keeper.live_stream()))
+    waiter.start()
+    keeper.close()
+    waiter.join(5.0)
+
+    assert given == [None]
+    assert machine.tenant is None
+
+
+def test_a_cancelled_writer_does_not_wait_for_a_device():
+    machine = Machine(returns_at_rescan=10**9)
+    keeper = machine.keeper()
+    machine.streams[0].active = machine.present = False
+
+    assert keeper.live_stream(lambda: machine.n_rescans > 2) is None
+
+
+def test_closing_twice_is_closing_once():
+    machine = Machine()
+    keeper = machine.keeper()
+    keeper.close()
+    keeper.close()
+
+    assert machine.streams[0].closed
+    assert keeper.live_stream() is None

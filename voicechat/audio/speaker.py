@@ -1,0 +1,277 @@
+"""The speaker as an `AudioSink`: plays at the device's own rate, stops within milliseconds, knows what was heard.
+
+The blocks are copied by a C callback (`streams.py`) and the device is kept by `stream_keeper.py`. Every sample stays
+in a queue here until it was heard, so that a device that went away and came back goes on where it was. Knows nothing
+of replies or turns.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from voicechat.audio.devices import Device
+from voicechat.audio.microphone import ignore_notice
+from voicechat.audio.portaudio import PortAudio
+from voicechat.audio.resample import Resampler
+from voicechat.audio.stream_keeper import StreamKeeper
+from voicechat.audio.streams import PlaybackStream
+from voicechat.types import AudioChunk, CancelToken, Notice
+
+POLL_S = 0.01
+PIECE_S = 0.1  # a chunk is handed over in pieces of this length, so that a cancelled one stops early
+
+
+class PlayQueue:
+    """The samples that were not heard yet, of which the first part is with the device; pure."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[np.ndarray] = deque()
+        self._n_given = 0  # of the samples here, with the device
+        self._n = 0
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def n_waiting(self) -> int:
+        """Samples that the device does not have yet."""
+        return self._n - self._n_given
+
+    def append(self, samples: np.ndarray) -> None:
+        if len(samples):
+            self._pieces.append(samples)
+            self._n += len(samples)
+
+    def waiting(self) -> np.ndarray:
+        """Give what the device does not have yet, float32 (n,)."""
+        return self._all()[self._n_given :]
+
+    def gave(self, n: int) -> None:
+        """The device has taken `n` more."""
+        self._n_given += n
+
+    def heard(self, n: int) -> None:
+        """Forget the first `n`; they were with the device."""
+        self._n -= n
+        self._n_given -= n
+        while n:
+            piece = self._pieces.popleft()
+            if len(piece) > n:
+                self._pieces.appendleft(piece[n:])
+            n -= min(n, len(piece))
+
+    def rewind(self) -> None:
+        """The device has lost all that it had."""
+        self._n_given = 0
+
+    def take_all(self) -> np.ndarray:
+        """Empty the queue and give what was in it, float32 (n,)."""
+        samples = self._all()
+        self._pieces.clear()
+        self._n = self._n_given = 0
+        return samples
+
+    def _all(self) -> np.ndarray:
+        if len(self._pieces) > 1:
+            joined = np.concatenate(self._pieces)
+            self._pieces.clear()
+            self._pieces.append(joined)
+        return self._pieces[0] if self._pieces else np.zeros(0, np.float32)
+
+
+class Speaker:
+    """Play replies on a speaker.
+
+    `write()` and `finish()` belong to one thread; `flush()`, `heard_s()` and `close()` to any.
+
+    Args:
+        wanted: a name, a part of one or an index; None is the default speaker.
+        buffer_ms: how much the device itself holds. Small buffers break up when the machine is busy.
+        wait: whether to wait for a speaker that went away; otherwise `write()` and `finish()` raise.
+        notify: gets a line for the user: a lost device, or one that is back.
+        sample_rate: Hz to open the device at, None for its own.
+        backend: what copies the blocks, `callback_backend()` by default.
+
+    Raises:
+        AudioDeviceError: If there is no such speaker or it cannot be opened.
+    """
+
+    def __init__(
+        self,
+        portaudio: PortAudio,
+        wanted: str | int | None = None,
+        *,
+        buffer_ms: int = 100,
+        wait: bool = True,
+        notify: Callable[[Notice], None] = ignore_notice,
+        sample_rate: int | None = None,
+        backend: object = None,
+    ) -> None:
+        # Serializes all that is below, and every use of the stream, between write(), finish(), flush() and heard_s().
+        self._lock = threading.Lock()
+        self._queue = PlayQueue()
+        self._n_flushes = 0  # a write that began before a flush must not go on after it
+        self._resampler: Resampler | None = None  # of the reply under way
+        self._first_heard_at: float | None = None
+        self._between_replies = True  # the next write begins one
+        self._heard_before_s = 0.0  # on streams that are gone
+        self._stream: PlaybackStream | None = None  # the one that the queue's samples went to
+        self._n_heard = 0  # on that stream, as far as it is taken out of the queue
+
+        def open_stream(device: Device) -> PlaybackStream:
+            return PlaybackStream(device, buffer_ms=buffer_ms, sample_rate=sample_rate, backend=backend)
+
+        self._keeper = StreamKeeper(portaudio, "output", wanted, open_stream, lock=self._lock, wait=wait, notify=notify)
+        self._rate = 0  # Hz, of the queue
+        self._adopt(self._keeper.stream)
+
+    @property
+    def device(self) -> Device:
+        return self._keeper.device
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz, at which the device runs."""
+        return self._rate
+
+    @property
+    def first_heard_at(self) -> float | None:
+        """`time.monotonic()` at which the reply's first sample was heard; stays until the next reply's `write()`."""
+        with self._lock:
+            self._settle()
+            return self._first_heard_at
+
+    def heard_s(self) -> float:
+        """Give the seconds heard since the speaker was opened, by the clock of its converter."""
+        with self._lock:
+            self._settle()
+            return self._heard_before_s + self._n_heard / self._rate
+
+    def write(self, chunk: AudioChunk, cancel: CancelToken) -> None:
+        """Queue a chunk of any rate; block while two seconds are waiting. Gives up silently once `cancel` is set.
+
+        Raises:
+            AudioDeviceError: If the speaker went away and is not waited for.
+        """
+        n_piece = max(1, round(PIECE_S * chunk.sample_rate))
+        n_flushes: int | None = None
+        for start in range(0, len(chunk.samples), n_piece):
+            piece = chunk.samples[start : start + n_piece]
+            while True:
+                stream = self._keeper.live_stream(lambda: cancel.cancelled)
+                if stream is None:
+                    return
+                with self._lock:
+                    if n_flushes is None:
+                        n_flushes = self._n_flushes
+                    if cancel.cancelled or n_flushes != self._n_flushes:
+                        return
+                    self._pump(stream)
+                    if not self._queue.n_waiting:
+                        self._queue.append(self._convert(piece, chunk.sample_rate))
+                        self._pump(stream)
+                        break
+                cancel.wait(POLL_S)
+
+    def finish(self, cancel: CancelToken) -> None:
+        """Wait until all that was written has been heard, or `cancel` is set.
+
+        Raises:
+            AudioDeviceError: If the speaker went away and is not waited for.
+        """
+        with self._lock:
+            n_flushes = self._n_flushes
+            if self._resampler is not None:
+                self._queue.append(self._resampler.flush())
+        while True:
+            with self._lock:
+                self._settle()
+                if cancel.cancelled or n_flushes != self._n_flushes:
+                    return
+                if not len(self._queue):
+                    self._between_replies = True
+                    return
+            stream = self._keeper.live_stream(lambda: cancel.cancelled)
+            if stream is None:
+                return
+            with self._lock:
+                if n_flushes != self._n_flushes:
+                    return
+                self._pump(stream)
+                remaining_s = len(self._queue) / self._rate
+            cancel.wait(min(remaining_s, POLL_S))
+
+    def flush(self) -> None:
+        """Silence the speaker now and forget what was not heard. From any thread.
+
+        The device is aborted: merely emptying our own queue would leave its buffer to be heard.
+        """
+        with self._lock:
+            self._n_flushes += 1
+            self._settle()
+            stream = self._keeper.stream
+            if len(self._queue) and stream is not None and stream is self._stream:
+                stream.abort()
+            self._queue.take_all()
+            self._between_replies = True
+
+    def close(self) -> None:
+        """Release the device; a blocked `write()` or `finish()` returns. Idempotent, two seconds at most."""
+        self.flush()
+        self._keeper.close()
+
+    def _convert(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
+        """Bring a piece to the device's rate; the first of a reply begins a signal of its own."""
+        if self._between_replies:
+            self._between_replies = False
+            self._resampler = None
+            self._first_heard_at = None
+            if self._stream is not None:
+                self._stream.forget_first()
+        if self._resampler is None or (self._resampler.from_rate, self._resampler.to_rate) != (sample_rate, self._rate):
+            tail = self._resampler.flush() if self._resampler is not None else np.zeros(0, np.float32)
+            if self._resampler is None or self._resampler.to_rate == self._rate:
+                self._queue.append(tail)
+            self._resampler = Resampler(sample_rate, self._rate)
+        return self._resampler.push(samples)
+
+    def _pump(self, stream: PlaybackStream) -> None:
+        """Take what was heard out of the queue, and give the stream what it has room for."""
+        if stream is not self._keeper.stream:
+            return
+        if stream is not self._stream:
+            self._adopt(stream)
+        self._settle()
+        if self._queue.n_waiting:
+            self._queue.gave(stream.write(self._queue.waiting()))
+        else:
+            stream.tend()
+
+    def _settle(self) -> None:
+        stream = self._stream
+        if stream is None or stream is not self._keeper.stream:
+            return
+        n_heard = min(int(stream.n_heard()), self._n_heard + len(self._queue) - self._queue.n_waiting)
+        if n_heard > self._n_heard:
+            self._queue.heard(n_heard - self._n_heard)
+            self._n_heard = n_heard
+        if not self._between_replies and self._first_heard_at is None:
+            self._first_heard_at = stream.first_heard_at()
+
+    def _adopt(self, stream: PlaybackStream | None) -> None:
+        """Go on with a fresh stream: what the one before had not played is played on this one."""
+        if stream is None:
+            return
+        if self._rate:
+            self._heard_before_s += self._n_heard / self._rate
+            if stream.sample_rate != self._rate:
+                moved = Resampler(self._rate, stream.sample_rate)
+                unheard = self._queue.take_all()
+                self._queue.append(np.concatenate([moved.push(unheard), moved.flush()]))
+        self._queue.rewind()
+        self._n_heard = 0
+        self._stream, self._rate = stream, stream.sample_rate
