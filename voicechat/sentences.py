@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 MAX_CHARS = 300  # of a sentence; a longer one is cut where it hurts least
-FIRST_CHARS = 60  # a first sentence longer than this is cut at a comma, so that speech starts soon
+FIRST_CHARS = 80  # a first sentence longer than this is cut at a comma, so that speech starts soon
 MIN_CLAUSE_CHARS = 15  # a shorter first clause is not worth a pause
 
 _SPACED_ENDS = ".!?…।؟۔"  # end a sentence where a space follows
@@ -21,10 +21,13 @@ _ENDED_WIDE = re.compile(rf"[{_WIDE_ENDS}][{re.escape(_CLOSERS)}]* ?$")
 _LAST_WORD = re.compile(r"[^\s(\[{\"'“‘«]+$")
 _CLAUSE_END = re.compile(r"[,;:–—] |[，、；：]")
 
-_TITLES = frozenset("mr mrs ms mx dr prof sr jr st mt gen col capt lt sgt rev hon gov sen messrs vs e.g i.e cf".split())
-_BEFORE_DIGITS = frozenset("no nos p pp fig vol ch jan feb apr aug sept oct nov dec".split())
-_MAYBE_LAST = frozenset("etc inc ltd co corp dept est approx min max sec hr ft oz lb lbs".split())
-_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]$")  # a.m, U.S
+_TITLES = re.compile(
+    r"(?:mrs?|m[sx]|dr|prof|sr|jr|st|mt|gen|col|capt|lt|sgt|rev|hon|gov|sen|messrs|vs|cf|e\.g|i\.e)$", re.IGNORECASE
+)
+_BEFORE_DIGITS = re.compile(r"(?:nos?|pp?|fig|vol|ch|jan|feb|apr|aug|sept|oct|nov|dec)$", re.IGNORECASE)
+_MAYBE_LAST = re.compile(  # an abbreviation that a sentence can end with
+    r"(?:(?:[^\W\d_]\.)+[^\W\d_]|etc|inc|ltd|co|corp|dept|est|approx|min|max|sec|hr|ft|oz|lbs?)$", re.IGNORECASE
+)
 
 
 def sentences(deltas: Iterable[str]) -> Iterator[str]:
@@ -63,10 +66,8 @@ def _cut(held: str, char: str, *, first: bool) -> int:
 
 
 def _is_over(held: str, char: str) -> bool:
-    if char in _CLOSERS or char in _WIDE_ENDS:
-        return held.endswith(" ") and bool(_ENDED.search(held)) and char in "\"'*_([{"
     if _ENDED_WIDE.search(held):
-        return True
+        return held.endswith(" ") or char not in _CLOSERS + _WIDE_ENDS
     ended = _ENDED.search(held)
     if not ended:
         return False
@@ -79,12 +80,9 @@ def _is_full_stop(before: str, char: str) -> bool:
     """Tell whether a full stop after `before`, with a space and then `char` behind it, ends a sentence."""
     found = _LAST_WORD.search(before)
     word = found[0] if found else ""
-    lower = word.lower()
-    if lower in _TITLES:
+    if _TITLES.match(word) or (_BEFORE_DIGITS.match(word) and char.isdigit()):
         return False
-    if lower in _BEFORE_DIGITS and char.isdigit():
-        return False
-    if lower in _MAYBE_LAST or _DOTTED.search(lower):
+    if _MAYBE_LAST.match(word):
         return not (char.islower() or char.isdigit())
     if word.isdigit() and word == before:
         return False  # the number of a list item

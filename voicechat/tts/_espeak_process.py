@@ -16,7 +16,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 SPEAK = b"S"  # request: JSON with text, voice, speed_wpm, pitch, volume
 VOICES = b"V"  # request: DONE carries the names of the languages, separated by spaces
@@ -37,7 +37,7 @@ _RATE, _VOLUME, _PITCH = 1, 2, 3
 
 
 class _Voice(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012  # ctypes wants it so
+    _fields_ = [
         ("name", ctypes.c_char_p),
         ("languages", ctypes.c_void_p),  # pairs of a priority byte and a string
         ("identifier", ctypes.c_char_p),
@@ -50,7 +50,7 @@ class _Voice(ctypes.Structure):
     ]
 
 
-def send(stream: BinaryIO, kind: bytes, content: bytes = b"") -> None:
+def send(stream: IO[bytes], kind: bytes, content: bytes = b"") -> None:
     """Write one message and flush it.
 
     Raises:
@@ -60,7 +60,7 @@ def send(stream: BinaryIO, kind: bytes, content: bytes = b"") -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> tuple[bytes, bytes] | None:
+def receive(stream: IO[bytes]) -> tuple[bytes, bytes] | None:
     """Wait for one message: what it is, and its content. None if the other side is gone."""
     header = stream.read(_HEADER.size)
     if len(header) < _HEADER.size:

@@ -197,7 +197,7 @@ def _paused(chunks: Iterator[AudioChunk]) -> Iterator[AudioChunk]:
         end = n_quiet + int(loud[-1]) + 1
         begun, quiet = True, [samples[end:]]
         yield AudioChunk(samples[start:end], sample_rate)
-    if begun and sum(map(len, quiet)):
+    if begun and any(len(samples) for samples in quiet):
         yield AudioChunk(np.concatenate(quiet)[: round(PAUSE_S * sample_rate)], sample_rate)
 
 
