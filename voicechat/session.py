@@ -299,7 +299,8 @@ class Session:
             if outcome is not Outcome.COMPLETED:
                 self._sink.flush()
             heard_s = self._sink.heard_s() - heard_before_s
-            done = turn.done(outcome, heard_s=heard_s, first_heard_at=self._sink.first_heard_at)
+            first_heard_at = self._sink.first_heard_at if turn.chunks else None  # not that of the reply before
+            done = turn.done(outcome, heard_s=heard_s, first_heard_at=first_heard_at)
             try:
                 if self._recorder is not None and outcome is not Outcome.DROPPED:
                     done = self._recorder.record(done, turn.user_audio(), turn.heard_chunks(heard_s))
