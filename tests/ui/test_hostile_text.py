@@ -98,14 +98,13 @@ def test_nothing_hostile_leaves_the_plain_log_or_an_error(n_strings: int):
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
 def test_a_real_terminal_gets_only_our_own_bytes():
     def received(*, made_safe: bool) -> bytes:
-        terminal = PseudoTerminal()
-        console = Console(
-            file=terminal.slave, color_system="truecolor", width=60, height=20, _environ={"TERM": "xterm"}
-        )
-        with RichLog(console, clock=lambda: 0.0) as log:
-            for event in talk_of(hostile_strings(1_500, seed=21), made_safe=made_safe):
-                log.show(event)
-        return terminal.close()
+        with PseudoTerminal() as terminal:
+            environ = {"TERM": "xterm"}
+            console = Console(file=terminal.slave, color_system="truecolor", width=60, height=20, _environ=environ)
+            with RichLog(console, clock=lambda: 0.0) as log:
+                for event in talk_of(hostile_strings(1_500, seed=21), made_safe=made_safe):
+                    log.show(event)
+        return terminal.received
 
     hostile = received(made_safe=False)
 

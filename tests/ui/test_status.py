@@ -29,7 +29,7 @@ def test_the_status_never_fills_the_terminal(state: State, columns: int, dbfs: f
     lines = status_lines(state, columns, dbfs=dbfs, after_s=after_s)
 
     assert 1 <= len(lines) <= 2
-    assert all(len(line) < max(columns, 18) for line in lines)
+    assert all(len(line) < columns for line in lines)
 
 
 def test_there_is_no_status_before_the_first_state():
