@@ -29,7 +29,7 @@ class Options:
 
     aggressiveness: int = 0  # 0..3, how readily webrtcvad calls a sound no speech; the gate does better, so 0
     margin_db: float = 3.0  # speech stands at least this much above the noise; noise alone seldom reaches 1.5
-    movement_db: float = 1.0  # a sound whose spectrum varies less than this within 160 ms begins no turn
+    movement_db: float = 1.0  # a sound whose spectrum varies less than this within 140 ms begins no turn
     floor_window_s: float = 2.0  # a steady sound has become background after this long
     max_gain_db: float = 40.0  # how far a quiet microphone is raised
 
@@ -50,7 +50,6 @@ class WebRtcVAD:
         except ImportError as exc:
             raise ModelError("webrtc needs the package webrtcvad-wheels; run: pip install voicechat") from exc
         self._options = options
-        self._new_vad = webrtcvad.Vad
         self._vad = webrtcvad.Vad(options.aggressiveness)
         self._gate = NoiseGate(frame_samples=FRAME_SAMPLES, floor_window_s=options.floor_window_s)
         self._leveller = Leveller(frame_samples=FRAME_SAMPLES, max_gain_db=options.max_gain_db)
@@ -77,7 +76,7 @@ class WebRtcVAD:
 
     def reset(self) -> None:
         """Forget the signal so far, but not the noise floor."""
-        self._vad = self._new_vad(self._options.aggressiveness)
+        # webrtcvad stays as it is: what it knows is the noise.
         self._gate.forget_signal()
         self._leveller.forget_signal()
 
