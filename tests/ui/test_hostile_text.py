@@ -71,7 +71,7 @@ def test_nothing_hostile_reaches_the_terminal_for_good(n_strings: int):
 
 
 @pytest.mark.parametrize(
-    "n_strings", [6_000, pytest.param(300_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+    "n_strings", [6_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
 )
 def test_the_live_region_and_colours_write_what_they_write_for_safe_text(n_strings: int):
     # Here the log writes escapes of its own: they must be the very ones it writes for text without any.
