@@ -85,7 +85,7 @@ answer = Script(
         ),
         (
             r"(?:open|launch|run) (?:the |a |my )?(?:browser|app|program|file|door|window|\w+ app)",
-            _unable("open programs"),
+            _unable("open things"),
         ),
         (
             (
