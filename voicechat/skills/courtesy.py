@@ -44,7 +44,10 @@ answer = Script(
             ("The pleasure is mine.", "Nice to meet you, too."),
         ),
         (
-            rf"^(?:no |many |ok |great |and )*(?:thank|thanks|thank you|thank you very|cheers){_YOU}(?: for .*)?$",
+            (
+                rf"^(?:(?:no|yes|okay|ok|great|well|and|many) )*(?:thanks|thank|thank you very|cheers){_YOU}(?: for .*)?$",
+                _THANKS,
+            ),
             _THANKS,
         ),
         (r"^(?:i am |so )?(?:sorry|excuse me)\b", ("No harm done.", "That is all right.")),
@@ -52,7 +55,7 @@ answer = Script(
             r"^(?:well done|good job|great(?: job)?|nice|cool|wow|awesome|perfect|excellent|(?:very )?good)$",
             ("Thank you.", "I am glad you like it."),
         ),
-        (r"i have a question|ask you (?:something|a question)", ("Go ahead.", "Please do.")),
+        (r"i have a question|^let us (?:start|talk|go)$|ask you (?:something|a question)", ("Go ahead.", "Please do.")),
         (r"^(?:wait|hold on|(?:just )?(?:a|one) (?:moment|minute|second))\b", ("Take your time.", "I am waiting.")),
         (r"^(?:go on|go ahead|continue|next|start)$", ("I have nothing to add. Ask me something.", "After you.")),
         (r"^you are (?:very )?welcome", ("Thank you.",)),

@@ -75,6 +75,7 @@ _SCRIPT = Script(
             ("Tell me more about your {0}.", "How do you get along with your {0}?"),
         ),
         (r"my (\w+)", ("Your {0}?", "What about your {0} matters most to you?", "Tell me more about your {0}.")),
+        (r"^(?:where|how (?:old|tall|big|heavy)) am i\b", ("I cannot know that. You have not told me.",)),
         (
             r"^why\b.*\byou\b",
             ("I was made that way.", "What do you think is the reason?", "I am only a small program."),

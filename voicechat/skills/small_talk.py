@@ -52,7 +52,7 @@ answer = Script(
         (
             (
                 r"(?:what|who) (?:is|are|was) your (?:\w+ )?names?|your name is what|do you have a name",
-                r"what (?:should|can|do|may) i call you|tell me your name",
+                r"what (?:should|can|do|may) i call you|(?:tell me|ask) your name",
             ),
             _NAME,
         ),
@@ -99,6 +99,7 @@ answer = Script(
             ("I am listening to you.", "Not much. I wait for your questions."),
         ),
         (r"^are you sure|^is that (?:true|right|correct)", ("Quite sure, if I heard you right.", "I think so.")),
+        (r"what do you mean", ("I mean what I said. Say, repeat that, to hear it again.",)),
         (r"^how do you know", ("I know very little. It is all in my skills.",)),
         (
             r"play a game|^(?:let us|can we|do you want to) play",
