@@ -44,10 +44,7 @@ answer = Script(
             ("The pleasure is mine.", "Nice to meet you, too."),
         ),
         (
-            (
-                rf"^(?:(?:no|yes|okay|ok|great|well|and|many) )*(?:thanks|thank|thank you very|cheers){_YOU}(?: for .*)?$",
-                _THANKS,
-            ),
+            rf"^(?:(?:no|yes|okay|ok|great|well|and|many) )*(?:thanks|thank|thank you very|cheers){_YOU}(?: for .*)?$",
             _THANKS,
         ),
         (r"^(?:i am |so )?(?:sorry|excuse me)\b", ("No harm done.", "That is all right.")),
