@@ -1,0 +1,187 @@
+"""The whole talk on files, through the command line, with the real built-in assistant."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.speaking import QUESTION, read_audio, spoken, understood, write_audio
+from voicechat.cli import run
+from voicechat.types import AudioChunk
+
+TIMEOUT_S = 60.0
+COMMAND = [sys.executable, "-m", "voicechat"]
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory) -> Path:
+    """A folder with spoken questions, each named after its words."""
+    folder = tmp_path_factory.mktemp("questions")
+    for text in ("what is two plus two", "flip a coin", "goodbye"):
+        write_audio(folder / f"{text}.wav", spoken(text))
+    write_audio(folder / "silence.wav", AudioChunk(np.zeros(32_000, np.float32), 16_000))
+    return folder
+
+
+def talk(*arguments: str | Path) -> int:
+    return run(["talk", *map(str, arguments)])
+
+
+def events(capsys) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def turns(lines: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [line for line in lines if line["event"] == "turn_done"]
+
+
+def test_a_spoken_question_gets_a_spoken_answer(tmp_path, capsys):
+    reply = tmp_path / "reply.wav"
+
+    code = talk("--input", QUESTION, "--output", reply)
+
+    assert code == 0
+    question, answer = capsys.readouterr().out.splitlines()
+    assert question == "you: what time is it"
+    assert answer.startswith("assistant: It is ")
+    assert understood(read_audio(reply)).startswith("it is")
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".flac", ".ogg"])
+def test_the_reply_comes_in_the_format_of_its_name(suffix, tmp_path, capsys):
+    reply = tmp_path / f"reply{suffix}"
+
+    assert talk("--input", QUESTION, "--output", reply, "--json") == 0
+
+    [turn] = turns(events(capsys))
+    assert len(read_audio(reply)) / 16_000 == pytest.approx(turn["reply_s"], abs=0.1)
+
+
+def test_several_files_are_several_turns_and_goodbye_ends_the_talk(questions, tmp_path, capsys):
+    names = ["what is two plus two", "goodbye", "flip a coin"]
+    inputs = [argument for name in names for argument in ("--input", questions / f"{name}.wav")]
+
+    assert talk(*inputs, "--output", tmp_path / "reply.wav", "--json") == 0
+
+    lines = events(capsys)
+    assert [turn["user_text"] for turn in turns(lines)] == ["what is two plus two", "goodbye"]
+    assert "4" in str(turns(lines)[0]["reply_text"])
+    assert lines[-1]["event"] == "talk_ended"
+    assert lines[-1]["reason"] == "completed"
+
+
+def test_several_turns_in_one_file_are_answered_one_after_another(tmp_path, capsys):
+    pause = AudioChunk(np.zeros(22_050, np.float32), 22_050)
+    both = write_audio(tmp_path / "both.flac", spoken("what is two plus two"), pause, spoken("what is ten minus three"))
+
+    assert talk("--input", both, "--output", tmp_path / "reply.wav", "--json") == 0
+
+    assert ["4" in str(t["reply_text"]) or "7" in str(t["reply_text"]) for t in turns(events(capsys))] == [True, True]
+
+
+def test_a_run_on_files_can_be_repeated(questions, tmp_path, capsys):
+    def one_run(name: str) -> tuple[list[dict[str, object]], bytes]:
+        reply = tmp_path / f"{name}.wav"
+        assert talk("--input", questions / "what is two plus two.wav", "--output", reply, "--json") == 0
+        lines = events(capsys)
+        for line in lines:
+            for timing in ("started_at", "latency", "ttfa_ms"):
+                line.pop(timing, None)
+        return lines, reply.read_bytes()
+
+    assert one_run("first") == one_run("second")
+
+
+def test_the_talk_is_saved_turn_by_turn(questions, tmp_path, capsys):
+    folder = tmp_path / "kept"
+    talk("--input", QUESTION, "--output", tmp_path / "reply.wav", "--save", folder)
+
+    messages = json.loads((folder / "conversation.json").read_text())["messages"]
+
+    assert [message["role"] for message in messages] == ["user", "assistant"]
+    assert [message["mime_type"] for message in messages] == ["audio/wav", "audio/mpeg"]
+    assert understood(read_audio(folder / messages[0]["audio"])) == "what time is it"
+    assert understood(read_audio(folder / messages[1]["audio"])).startswith("it is")
+
+
+def test_silence_is_no_speech_and_has_an_exit_code_of_its_own(questions, tmp_path, capsys):
+    code = talk("--input", questions / "silence.wav", "--output", tmp_path / "reply.wav")
+
+    assert code == 4
+    assert capsys.readouterr().err.splitlines()[-1].startswith("voicechat: error: no speech found in ")
+
+
+def test_a_full_disk_is_one_line_and_the_turn_is_still_told(capsys):
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+
+    code = talk("--input", QUESTION, "--output", "/dev/full.wav" if os.geteuid() else "/dev/full")
+
+    captured = capsys.readouterr()
+    assert code in (1, 2)
+    assert len([line for line in captured.err.splitlines() if "error" in line]) == 1
+
+
+def piped(*arguments: str, stdin: bytes | int | None = None) -> subprocess.CompletedProcess[bytes]:
+    data = stdin if isinstance(stdin, bytes) else None
+    return subprocess.run(
+        [*COMMAND, "talk", *arguments], input=data, capture_output=True, timeout=TIMEOUT_S, check=False
+    )
+
+
+def test_it_works_as_a_filter_from_standard_input_to_standard_output(tmp_path):
+    done = piped("--input", "-", "--output", "-", stdin=QUESTION.read_bytes())
+
+    assert done.returncode == 0
+    reply = tmp_path / "reply.wav"
+    reply.write_bytes(done.stdout)
+    assert understood(read_audio(reply)).startswith("it is")
+    assert b"you: what time is it" in done.stderr
+
+
+def test_raw_samples_on_standard_input_need_only_their_rate(tmp_path):
+    raw = QUESTION.read_bytes()[44:]
+
+    done = piped("--input", "-", "--input-rate", "16000", "--output", str(tmp_path / "reply.wav"), stdin=raw)
+
+    assert done.returncode == 0
+    assert done.stdout.decode().splitlines()[0] == "you: what time is it"
+
+
+def test_a_reader_that_has_enough_ends_the_talk_quietly(tmp_path):
+    command = " ".join([*COMMAND, "talk", "--json", "--input", f"'{QUESTION}'", "--output", f"'{tmp_path}/r.wav'"])
+
+    done = subprocess.run(["bash", "-c", f"{command} | head -1"], capture_output=True, timeout=TIMEOUT_S, check=False)
+
+    assert json.loads(done.stdout)["event"] == "talk_started"
+    assert done.stderr == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(
+    ("number", "code", "reason"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_ends_the_talk_in_order(number, code, reason, tmp_path):
+    reply = tmp_path / "reply.wav"
+    arguments = ["talk", "--input", "-", "--input-rate", "16000", "--output", str(reply), "--json"]
+    with subprocess.Popen([*COMMAND, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(bytes(32_000))
+        process.stdin.flush()
+        while json.loads(process.stdout.readline())["event"] != "state":
+            pass
+        process.send_signal(number)
+        rest = [json.loads(line) for line in process.stdout]
+
+        assert process.wait(TIMEOUT_S) == code
+    assert rest[-1] == {"event": "talk_ended", "turns": 0, "reason": reason}
+    assert reply.exists()
+    assert list(tmp_path.glob("*.part")) == []
