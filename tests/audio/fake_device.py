@@ -48,6 +48,16 @@ class FakeStream:
         self.closed = True
 
 
+class DeviceClock:
+    """Stands in for StreamClock, which trusts that both clocks run."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def now(self) -> float:
+        return float(self._stream.stream.time)
+
+
 class Backend:
     """Stands in for rtmixer; keeps the streams that were opened.
 

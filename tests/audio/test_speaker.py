@@ -7,11 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.audio.fake_device import BLOCK, LATENCY_S, RATE, Backend, FakePortAudio
+from tests.audio.fake_device import BLOCK, LATENCY_S, RATE, Backend, DeviceClock, FakePortAudio
+from voicechat.audio import playback_stream
 from voicechat.audio.speaker import PlayQueue, Speaker
 from voicechat.types import AudioChunk, CancelToken, Notice
 
 TIMEOUT_S = 10.0
+
+
+@pytest.fixture(autouse=True)
+def exact_clock(monkeypatch):
+    monkeypatch.setattr(playback_stream, "StreamClock", DeviceClock)
 
 
 def speaker(backend: Backend, notices: list[Notice] | None = None) -> Speaker:
@@ -49,10 +55,11 @@ def test_the_queue_gives_each_sample_in_order_and_keeps_it_until_it_was_heard(st
             queue.append(np.arange(n_appended, n_appended + n, dtype=np.float32))
             n_appended += n
         elif step == "give":
-            waiting = queue.waiting()
-            assert waiting.tolist() == list(range(n_heard + n_given, n_appended))
-            queue.gave(min(n, len(waiting)))
-            n_given += min(n, len(waiting))
+            if queue.n_waiting:
+                piece = queue.next_piece()
+                assert piece.tolist() == list(range(n_heard + n_given, n_heard + n_given + len(piece)))
+                queue.gave(min(n, len(piece)))
+                n_given += min(n, len(piece))
         elif step == "hear":
             queue.heard(min(n, n_given))
             n_heard, n_given = n_heard + min(n, n_given), n_given - min(n, n_given)
@@ -204,7 +211,8 @@ def test_after_the_device_came_back_the_rest_is_played_from_where_it_was_heard()
 
     rest = run.played[np.flatnonzero(run.played)]
     assert n_heard == pytest.approx(20 * BLOCK, abs=1)
-    assert np.array_equal(rest[-30 * BLOCK :], ramp[n_heard:][-30 * BLOCK :])
+    assert 20 * BLOCK <= len(rest) <= 30 * BLOCK  # the device had 10 more: whether they were heard, nobody knows
+    assert np.array_equal(rest, ramp[len(ramp) - len(rest) :])
     assert out.heard_s() == pytest.approx(0.5)
 
 

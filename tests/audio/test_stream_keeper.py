@@ -80,17 +80,17 @@ def test_a_stream_that_counts_blocks_is_alive():
 def test_a_stream_without_a_block_for_the_limit_is_stalled():
     pulse = Pulse(started_at=0.0)
     t = 100.0
-    looks = [pulse.stalled(7, t + i * STALL_S / 5) for i in range(8)]
+    looks = [pulse.stalled(7, t + i * STALL_S / 15) for i in range(20)]
 
-    assert looks == [False] * 5 + [True] * 3
+    assert looks == [False] * 15 + [True] * 5
 
 
-def test_one_late_look_is_no_stall():
+def test_a_few_late_looks_are_no_stall():
     pulse = Pulse(started_at=0.0)
-    pulse.stalled(7, 100.0)
+    looks = [pulse.stalled(7, 100.0 + i * STALL_S) for i in range(9)]
 
-    assert not pulse.stalled(7, 105.0)
-    assert not pulse.stalled(8, 105.01)
+    assert not any(looks)
+    assert not pulse.stalled(8, 110.0)
 
 
 def test_a_stream_may_take_its_time_to_start():
@@ -99,7 +99,7 @@ def test_a_stream_may_take_its_time_to_start():
     while t < 50.0 + START_UP_S:
         assert not pulse.stalled(9, t)
         t += 0.01
-    assert pulse.stalled(9, t + STALL_S)
+    assert any([pulse.stalled(9, t + STALL_S) for _ in range(20)])
 
 
 def test_a_living_stream_is_given_as_it_is():

@@ -1,7 +1,7 @@
 """The microphone as an `AudioSource`: its own rate in, 16 kHz mono out, nothing lost without a word.
 
-The blocks are copied by a C callback (`streams.py`) and the device is kept by `stream_keeper.py`; what remains here is
-to fetch, to resample and to count. Knows nothing of speech.
+The blocks are copied by a C callback (`capture_stream.py`), the device is kept by `stream_keeper.py`; what remains here
+is to fetch, to resample and to count. Knows nothing of speech.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from voicechat.audio.capture_stream import CaptureStream
 from voicechat.audio.devices import Device
 from voicechat.audio.portaudio import PortAudio
 from voicechat.audio.resample import Resampler
 from voicechat.audio.stream_keeper import StreamKeeper
-from voicechat.audio.streams import CaptureStream
 from voicechat.types import CAPTURE_RATE, Notice, Severity
 
 POLL_S = 0.01

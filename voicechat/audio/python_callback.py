@@ -1,6 +1,6 @@
 """The little of rtmixer that voicechat uses, in Python, for machines without its wheel (Windows on ARM).
 
-The names are rtmixer's, so `streams.py` cannot tell them apart. A Python callback waits for the interpreter lock:
+The names are rtmixer's, so nobody else can tell them apart. A Python callback waits for the interpreter lock:
 while a model runs it loses most blocks, which the C callback does not. It is the fallback, not the path.
 """
 

@@ -1,86 +1,99 @@
 """The speaker as an `AudioSink`: plays at the device's own rate, stops within milliseconds, knows what was heard.
 
-The blocks are copied by a C callback (`streams.py`) and the device is kept by `stream_keeper.py`. Every sample stays
-in a queue here until it was heard, so that a device that went away and came back goes on where it was. Knows nothing
-of replies or turns.
+The blocks are copied by a C callback (`playback_stream.py`), the device is kept by `stream_keeper.py`. Every sample
+stays in a queue here until it was heard, so that a device that went away and came back goes on where it was. Knows
+nothing of replies or turns.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from voicechat.audio.devices import Device
 from voicechat.audio.microphone import ignore_notice
+from voicechat.audio.playback_stream import PlaybackStream
 from voicechat.audio.portaudio import PortAudio
 from voicechat.audio.resample import Resampler
 from voicechat.audio.stream_keeper import StreamKeeper
-from voicechat.audio.streams import PlaybackStream
 from voicechat.types import AudioChunk, CancelToken, Notice
 
 POLL_S = 0.01
-PIECE_S = 0.1  # a chunk is handed over in pieces of this length, so that a cancelled one stops early
+FIRST_PIECE_S = 0.1  # of a chunk, so that it starts soon
+PIECE_S = 1.0  # of the rest: each piece waits for the interpreter some times, whatever its length
+
+
+def pieces(chunk: AudioChunk) -> Iterator[np.ndarray]:
+    """Cut a chunk into a short piece and long ones, float32 (n,) each."""
+    start, end = 0, round(FIRST_PIECE_S * chunk.sample_rate)
+    while start < len(chunk.samples):
+        yield chunk.samples[start:end]
+        start, end = end, end + round(PIECE_S * chunk.sample_rate)
 
 
 class PlayQueue:
-    """The samples that were not heard yet, of which the first part is with the device; pure."""
+    """The samples that were not heard yet, of which the first part is with the device; pure.
+
+    Pieces are never joined: copying lets the interpreter go, and to get it back from a busy model takes time.
+    """
 
     def __init__(self) -> None:
-        self._pieces: deque[np.ndarray] = deque()
-        self._n_given = 0  # of the samples here, with the device
-        self._n = 0
+        self._given: deque[np.ndarray] = deque()  # with the device
+        self._waiting: deque[np.ndarray] = deque()
+        self._n_given = 0
+        self.n_waiting = 0  # samples that the device does not have yet
 
     def __len__(self) -> int:
-        return self._n
-
-    @property
-    def n_waiting(self) -> int:
-        """Samples that the device does not have yet."""
-        return self._n - self._n_given
+        return self._n_given + self.n_waiting
 
     def append(self, samples: np.ndarray) -> None:
         if len(samples):
-            self._pieces.append(samples)
-            self._n += len(samples)
+            self._waiting.append(samples)
+            self.n_waiting += len(samples)
 
-    def waiting(self) -> np.ndarray:
-        """Give what the device does not have yet, float32 (n,)."""
-        return self._all()[self._n_given :]
+    def next_piece(self) -> np.ndarray:
+        """Give the first piece that the device does not have, float32 (n,); there must be one."""
+        return self._waiting[0]
 
     def gave(self, n: int) -> None:
-        """The device has taken `n` more."""
-        self._n_given += n
+        """The device has taken the first `n` of that piece."""
+        if n:
+            piece = self._waiting.popleft()
+            if n < len(piece):
+                self._waiting.appendleft(piece[n:])
+            self._given.append(piece[:n])
+            self._n_given += n
+            self.n_waiting -= n
 
     def heard(self, n: int) -> None:
         """Forget the first `n`; they were with the device."""
-        self._n -= n
         self._n_given -= n
         while n:
-            piece = self._pieces.popleft()
-            if len(piece) > n:
-                self._pieces.appendleft(piece[n:])
+            piece = self._given.popleft()
+            if n < len(piece):
+                self._given.appendleft(piece[n:])
             n -= min(n, len(piece))
 
     def rewind(self) -> None:
         """The device has lost all that it had."""
+        self._waiting.extendleft(reversed(self._given))
+        self._given.clear()
+        self.n_waiting += self._n_given
         self._n_given = 0
 
     def take_all(self) -> np.ndarray:
         """Empty the queue and give what was in it, float32 (n,)."""
-        samples = self._all()
-        self._pieces.clear()
-        self._n = self._n_given = 0
+        samples = np.concatenate([*self._given, *self._waiting, np.zeros(0, np.float32)])
+        self.clear()
         return samples
 
-    def _all(self) -> np.ndarray:
-        if len(self._pieces) > 1:
-            joined = np.concatenate(self._pieces)
-            self._pieces.clear()
-            self._pieces.append(joined)
-        return self._pieces[0] if self._pieces else np.zeros(0, np.float32)
+    def clear(self) -> None:
+        self._given.clear()
+        self._waiting.clear()
+        self._n_given = self.n_waiting = 0
 
 
 class Speaker:
@@ -157,23 +170,22 @@ class Speaker:
         Raises:
             AudioDeviceError: If the speaker went away and is not waited for.
         """
-        n_piece = max(1, round(PIECE_S * chunk.sample_rate))
-        n_flushes: int | None = None
-        for start in range(0, len(chunk.samples), n_piece):
-            piece = chunk.samples[start : start + n_piece]
+        with self._lock:
+            n_flushes = self._n_flushes
+        for piece in pieces(chunk):
+            queued = False
             while True:
                 stream = self._keeper.live_stream(lambda: cancel.cancelled)
                 if stream is None:
                     return
                 with self._lock:
-                    if n_flushes is None:
-                        n_flushes = self._n_flushes
                     if cancel.cancelled or n_flushes != self._n_flushes:
                         return
+                    if not queued:
+                        self._queue.append(self._convert(piece, chunk.sample_rate))
+                        queued = True
                     self._pump(stream)
                     if not self._queue.n_waiting:
-                        self._queue.append(self._convert(piece, chunk.sample_rate))
-                        self._pump(stream)
                         break
                 cancel.wait(POLL_S)
 
@@ -216,7 +228,7 @@ class Speaker:
             stream = self._keeper.stream
             if len(self._queue) and stream is not None and stream is self._stream:
                 stream.abort()
-            self._queue.take_all()
+            self._queue.clear()
             self._between_replies = True
 
     def close(self) -> None:
@@ -246,10 +258,11 @@ class Speaker:
         if stream is not self._stream:
             self._adopt(stream)
         self._settle()
-        if self._queue.n_waiting:
-            self._queue.gave(stream.write(self._queue.waiting()))
-        else:
-            stream.tend()
+        stream.tend()
+        n_taken = 1
+        while self._queue.n_waiting and n_taken:
+            n_taken = stream.write(self._queue.next_piece())
+            self._queue.gave(n_taken)
 
     def _settle(self) -> None:
         stream = self._stream

@@ -13,12 +13,13 @@ from typing import Generic, Protocol, TypeVar
 
 from voicechat.audio.devices import ROLES, Device, Kind
 from voicechat.audio.portaudio import PortAudio
+from voicechat.audio.priority import clients_first
 from voicechat.errors import AudioDeviceError
 from voicechat.types import Notice, Severity
 
 STALL_S = 0.15  # without a call from the device; also what a listener takes for an interruption
 START_UP_S = 3.0  # a Bluetooth microphone wakes for so long, and a sound server's first block can take two seconds
-MIN_LOOKS = 3  # a stall is seen more than once: one late look may be our own thread's fault
+MIN_LOOKS = 10  # in that time: fewer mean that our own thread is held up, and opening again would take it seconds
 RETRY_S = 0.5
 HEALTHY_S = 5.0  # after so long a stall is a new one
 MAX_STALLS = 3  # in a row, before the user is told
@@ -50,11 +51,14 @@ class Pulse:
     def __init__(self, *, started_at: float) -> None:
         self._n_blocks = -1
         self._n_looks = 0  # since the last block
+        self.beating = False  # whether the last look saw new blocks
         self.beat_at = started_at  # time.monotonic() of the look that saw the last block
         self._judged_from = started_at + START_UP_S
 
     def stalled(self, n_blocks: int, now: float) -> bool:
-        if n_blocks != self._n_blocks:
+        changed = n_blocks != self._n_blocks
+        self.beating = changed and self._n_blocks >= 0
+        if changed:
             self._n_blocks, self._n_looks, self.beat_at = n_blocks, 0, now
             return False
         self._n_looks += 1
@@ -104,7 +108,7 @@ class StreamKeeper(Generic[S]):
             self.device = portaudio.find(wanted, kind)
             # Index and part of a name may mean another device after a refresh; its whole name does not.
             self._wanted = wanted if wanted is None else self.device.name
-            self.stream: S | None = open_stream(self.device)
+            self.stream: S | None = self._open(self.device)
             self._pulse = Pulse(started_at=self.stream.started_at)
             portaudio.add(self)
         logger.info("%s %r opened", ROLES[kind], self.device.name)
@@ -120,7 +124,7 @@ class StreamKeeper(Generic[S]):
         away_since: float | None = None
         while not self.closed.is_set() and not cancelled():
             stream = self.stream
-            if stream is not None and stream.active and not self._stalled(stream):
+            if stream is not None and self._lives(stream):
                 return stream
             if self._open_again(was_away=away_since is not None):
                 continue
@@ -147,17 +151,18 @@ class StreamKeeper(Generic[S]):
         self._portaudio.remove(self)
         self._close_stream()
 
-    def _stalled(self, stream: S) -> bool:
+    def _lives(self, stream: S) -> bool:
         now = time.monotonic()
         if not self._pulse.stalled(stream.n_blocks, now):
             if now - stream.started_at > HEALTHY_S:
                 self._n_stalls = 0
-            return False
+            # To ask the library costs the interpreter; one that has just called needs no asking.
+            return self._pulse.beating or stream.active
         logger.warning("%s %r stalled for %.2f s", ROLES[self._kind], self.device.name, now - self._pulse.beat_at)
         self._n_stalls += 1
         if self._n_stalls == MAX_STALLS:
             self._say(f"the {ROLES[self._kind]} {self.device.name!r} keeps stalling")
-        return True
+        return False
 
     def _open_again(self, *, was_away: bool) -> bool:
         """Replace the stream; say so if the device had been away or is another one now."""
@@ -167,7 +172,7 @@ class StreamKeeper(Generic[S]):
                 return True
             try:
                 device = self._portaudio.find(self._wanted, self._kind)
-                stream = self._open_stream(device)
+                stream = self._open(device)
             except AudioDeviceError as exc:
                 logger.debug("%s", exc)
                 return False
@@ -184,6 +189,10 @@ class StreamKeeper(Generic[S]):
             self._say(f"the {ROLES[self._kind]} {device.name!r} is back", Severity.INFO)
         self.device = device
         return True
+
+    def _open(self, device: Device) -> S:
+        with clients_first():
+            return self._open_stream(device)
 
     def _rescan(self, cancelled: Callable[[], bool]) -> None:
         def give_up() -> bool:
