@@ -60,6 +60,8 @@ from voicechat.skills.expression import MAX_FACTORIAL, NoResult, NotAnExpression
         ("a million times a million", "1000000 times 1000000 is 1000000000000."),
         ("2^100", "2 to the power of 100 is about 1.2677 times 10 to the power of 30."),
         # as a recognizer hears them
+        ("what is two will times twelve", "12 times 12 is 144."),
+        ("what is two to the power often", "2 to the power of 10 is 1024."),
         ("what is to plus to", "2 plus 2 is 4."),
         ("what is won plus ate", "1 plus 8 is 9."),
         ("what is for times for", "4 times 4 is 16."),

@@ -68,6 +68,7 @@ _HOW_DO_I = r"how (?:do|can|could|should|to)(?: i| we)?(?: \w+)?"
 
 answer = Script(
     (
+        (r"how do i (?:in)?stall (?:\w+ )?you", _STOP),  # what a recognizer made of "how do i stop you"
         (r"how do you work|how does (?:this|it|that) work", _HOW_I_WORK),
         (r"your limits|what can you not|what cannot you", _LIMITS),
         (r"^(?:louder|slower|faster|quieter|(?:speak|talk) up)$|too (?:loud|quiet|fast|slow)\b", _VOLUME),

@@ -16,6 +16,8 @@ from voicechat.skills.request import Request
 _PHRASES = [
     (pattern.replace("N", "([0-9.]+)"), f" {token} ")
     for pattern, token in (
+        (r"\b2 will\b", "12"),
+        (r"\bpower often\b", "power of 10"),
         (r"\b(?:add|at|had) N (?:and|to|too|with) N\b", r"\1 + \2"),
         (r"\b(?:subtract|take) N from N\b", r"\2 - \1"),
         (r"\bmultiply N (?:by|times|and|with) N\b", r"\1 * \2"),
@@ -115,7 +117,7 @@ def answer_in_part(request: Request) -> str | None:
 
 def _tokens(text: str) -> list[str]:
     for pattern, token in _PHRASES:
-        text = re.sub(pattern, token, text)
+        text = " ".join(re.sub(pattern, token, text).split())
     return text.split()
 
 

@@ -62,14 +62,15 @@ _PLACES = {
 _REGIONS = ("europe", "america", "asia", "africa", "australia", "pacific", "atlantic", "indian")
 
 _ASKS = re.compile(
-    r"\bwhat time\b|\btime is it\b|\bwhat hour is it\b|\bhow late is it\b|\b(?:current|local) time\b"
+    r"\bwhat (?:time|type it)\b|\btime is it\b|\bwhat hour is it\b|\bhow late is it\b|\b(?:current|local) time\b"
     r"|\b(?:what is|what was|tell me|know|have|give me|say|got) the (?:current |right |exact |local )*(?:time|hour)\b"
     r"|^(?:the )?time(?: now)?$|^(?:the )?time in\b"
     r"|^is it (?:morning|afternoon|evening|night|noon|midnight|late|early)\b"
 )
 _NOT_ASKED = re.compile(r"\b(?:timers?|left|should|does|will|sun|until)\b|\btime (?:of|for|to)\b")
 _PLACE = re.compile(r"\b(?:in|at|over in|for) (?:the city of )?(?P<place>[a-z][a-z ]*?)(?: (?:right )?now| today)?$")
-_AND_IN = re.compile(r"^(?:and|what about|how about|and what about)?(?: ?(?:in|at|an))? ?(?P<place>[a-z][a-z ]*?)$")
+_AND_IN = re.compile(r"^(?:(?:and|what about|how about|in|an|on|the) )+(?P<place>[a-z][a-z ]*)$")
+_TOLD = re.compile(r"It is (?:[0-9]+:[0-9]{2}|[0-9]+ (?:AM|PM|noon|midnight|o'clock))|I do not know what time")
 _HERE = re.compile(r"|here|there|now|present|home|us|(?:the|this|a) moment.*|(?:this|my|your)\b.*")
 
 
@@ -90,14 +91,11 @@ def _place_asked(request: Request) -> str | None:
     if _ASKS.search(request.words) and not _NOT_ASKED.search(request.words):
         found = _PLACE.search(request.words)
         return found["place"] if found else ""
-    follow_up = _AND_IN.match(request.words)
-    if not follow_up or not re.match(
-        r"It is [0-9].* in |It is [0-9:]+|It is 12 |I do not know what time", request.last_said
-    ):
+    follow_up = _AND_IN.search(request.words)
+    if not follow_up or not _TOLD.match(request.last_said):
         return None
-    place = follow_up["place"]
-    starts_so = re.match(r"(?:and|what about|how about|in)\b", request.words)
-    return place if starts_so and (_zone(place) or " in " in f" {request.words} ") else None
+    names_a_place = _zone(follow_up["place"]) or re.search(r"\bin\b", request.words)
+    return follow_up["place"] if names_a_place else None
 
 
 def _zone(place: str) -> ZoneInfo | None:
