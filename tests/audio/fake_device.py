@@ -89,9 +89,10 @@ class Backend:
     def play(self, n: int = BLOCK, *, mixer: int = 0) -> np.ndarray:
         """Let the speaker ask for one block, heard LATENCY_S later, and its clock go on; give the block."""
         stream = self.mixers[mixer]
-        out = np.empty((n, stream.stream.channels), np.float32)
+        out = np.zeros((n, stream.stream.channels), np.float32)
         times = SimpleNamespace(outputBufferDacTime=stream.stream.time + LATENCY_S)
-        stream.on_block(out, n, times, SimpleNamespace(output_underflow=False))
+        if stream.stream.active:
+            stream.on_block(out, n, times, SimpleNamespace(output_underflow=False))
         for one in self.mixers:
             one.stream.time += n / stream.stream.samplerate
         return out

@@ -77,9 +77,11 @@ def test_a_device_that_ran_dry_delays_what_follows():
     backend.mixers[0].stream.time += 2.0  # nothing asked for in two seconds
     assert stream.n_heard() == BLOCK
 
-    backend.mixers[0].stream.time += BLOCK / 2 / RATE
-    backend.play()
-    assert BLOCK <= stream.n_heard() <= 2 * BLOCK
+    for _ in range(5):
+        backend.play()
+        for mixer in backend.mixers:
+            mixer.stream.time -= BLOCK / RATE  # it fills its buffer in no time
+    assert stream.n_heard() == pytest.approx(BLOCK)
 
 
 def test_an_abort_forgets_what_was_not_heard_and_the_next_words_are_played_at_once():
@@ -93,8 +95,8 @@ def test_an_abort_forgets_what_was_not_heard_and_the_next_words_are_played_at_on
 
     assert n_heard == pytest.approx(12 * BLOCK - LATENCY_S * RATE)
     assert stream.n_heard() == n_heard
-    assert backend.play(mixer=1)[:, 0].tolist() == [0.5] * BLOCK
     assert not backend.play(mixer=0).any()
+    assert backend.play(mixer=1)[:, 0].tolist() == [0.5] * BLOCK
 
 
 def test_after_two_aborts_the_first_stream_plays_again_and_nothing_old_with_it():

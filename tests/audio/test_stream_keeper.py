@@ -99,7 +99,7 @@ def test_a_stream_may_take_its_time_to_start():
     while t < 50.0 + START_UP_S:
         assert not pulse.stalled(9, t)
         t += 0.01
-    assert any([pulse.stalled(9, t + STALL_S) for _ in range(20)])
+    assert any(pulse.stalled(9, t + STALL_S) for _ in range(20))
 
 
 def test_a_living_stream_is_given_as_it_is():
