@@ -122,4 +122,8 @@ class SkillsModel:
 
 
 def load(options: Options) -> SkillsModel:
-    return SkillsModel(options)
+    model = SkillsModel(options)
+    # A first request that no skill knows compiles all patterns (about 60 ms) before the user waits for an answer.
+    for _ in model.stream([Message("user", "warming up")]):
+        pass
+    return model
