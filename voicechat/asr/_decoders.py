@@ -1,0 +1,187 @@
+"""pocketsphinx's decoders, as one recognizer: samples in, words out.
+
+The loudness and the colour of a voice (its mean cepstrum) must be known before it can be decoded, and pocketsphinx
+alone takes them from the utterance before. Here they are measured on the utterance itself: decoding begins
+when 0.8 s have been heard, and begins anew, with a better estimate, each time as much again has been heard.
+
+Two decoders hear the same: one expects any English, the other phrases; whose words explain the sound better is
+believed. Knows nothing of threads and turns.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from voicechat.asr._phrase_model import arpa
+from voicechat.errors import ModelError
+
+BATCH_BYTES = 2 * 16_000 // 10  # decoded at once: pocketsphinx keeps the GIL meanwhile, for some 20 ms
+FIRST_ESTIMATE_BYTES = 8 * BATCH_BYTES  # 0.8 s
+LAST_ESTIMATE_BYTES = 64 * BATCH_BYTES  # 6.4 s; later it hardly changes, and pocketsphinx follows it by itself
+N_GENERAL_WORDS = 3000  # of the general language model, that may stand wherever a phrase has a gap
+
+_NOT_WORDS = re.compile(r"\([0-9]+\)|<[^>]*>|\[[^\]]*\]|\+\+[^+]*\+\+")  # variants of pronunciation, fillers
+
+
+@dataclass(frozen=True)
+class Models:
+    """What decoders are made of; shared by all of them."""
+
+    acoustic_model: Path  # folder
+    dictionary: Path
+    language_model: Path
+    phrases: str  # in the form of `_phrases.txt`; "" for none
+    language_weight: float
+    max_active: int
+
+    def decoders(self) -> Decoders:
+        """Load a set of decoders.
+
+        Raises:
+            ModelError: If a model is none, or does not fit the others.
+        """
+        try:
+            searches = [self._decoder(lm=str(self.language_model), dict=str(self.dictionary))]
+            if self.phrases:
+                searches.append(self._phrase_decoder(searches[0]))
+            return Decoders(searches, self._measurer())
+        except (RuntimeError, ValueError) as exc:
+            raise ModelError(
+                f"pocketsphinx cannot load {self.acoustic_model} with {self.language_model}: {exc}"
+            ) from exc
+
+    @cached_property
+    def pronunciations(self) -> dict[str, list[str]]:
+        """The dictionary: word -> its lines."""
+        lines: dict[str, list[str]] = {}
+        for line in self.dictionary.read_text("utf-8").splitlines():
+            lines.setdefault(line.partition(" ")[0].partition("(")[0], []).append(line)
+        return lines
+
+    def _decoder(self, **settings: Any) -> Any:
+        from pocketsphinx import Decoder
+
+        return Decoder(
+            hmm=str(self.acoustic_model),
+            lw=self.language_weight,
+            maxhmmpf=self.max_active,
+            maxwpf=10,  # ends of words in one frame; halves the time at no cost
+            loglevel="FATAL",
+            **settings,
+        )
+
+    def _phrase_decoder(self, general: Any) -> Any:
+        """Load a decoder that expects the phrases and, in their gaps, the commonest words of another's model."""
+        language_model = general.get_lm()
+        logs = {word: language_model.prob([word]) for word in self.pronunciations}
+        common = sorted(logs, key=lambda word: -logs[word])[:N_GENERAL_WORDS]
+        model = arpa(self.phrases, {word: general.logmath.exp(logs[word]) for word in common})
+        words = dict.fromkeys(re.findall(r"^\S+ (\S+)", model.partition("\\2-grams:")[0], re.MULTILINE))
+        with TemporaryDirectory(prefix="voicechat-") as folder:
+            paths = Path(folder, "phrases.lm"), Path(folder, "phrases.dict")
+            paths[0].write_text(model, "utf-8")
+            paths[1].write_text(
+                "\n".join(line for word in words for line in self.pronunciations.get(word, [])), "utf-8"
+            )
+            return self._decoder(lm=str(paths[0]), dict=str(paths[1]))
+
+    def _measurer(self) -> Any:
+        """Load a decoder that knows a single word: for measuring cepstra only, which makes it fast."""
+        word, lines = next(iter(self.pronunciations.items()))
+        with TemporaryDirectory(prefix="voicechat-") as folder:
+            path = Path(folder, "one.dict")
+            path.write_text(lines[0], "utf-8")
+            decoder = self._decoder(lm=None, dict=str(path))
+        decoder.add_jsgf_string("one", f"#JSGF V1.0; grammar one; public <one> = {word};")
+        decoder.activate_search("one")
+        return decoder
+
+
+class Decoders:
+    """Decode one utterance at a time: start(), feed() as it grows, finish() or abandon()."""
+
+    def __init__(self, searches: list[Any], measurer: Any) -> None:
+        self._searches = searches
+        self._measurer = measurer
+        self._audio = bytearray()
+        self._decoded = 0  # bytes of it
+        self._estimate_at: float = FIRST_ESTIMATE_BYTES
+        self._decoding = False
+
+    def feed(self, pcm: bytes) -> None:
+        """Decode on.
+
+        Args:
+            pcm: 16-bit mono at 16 kHz.
+        """
+        self._audio += pcm
+        if len(self._audio) >= self._estimate_at:
+            self._begin()
+            self._estimate_at *= 2 if self._estimate_at < LAST_ESTIMATE_BYTES else math.inf
+        if self._decoding:
+            self._decode()
+
+    def start(self) -> None:
+        self.abandon()
+        self._audio.clear()
+        self._estimate_at = FIRST_ESTIMATE_BYTES
+
+    def words(self) -> str:
+        """Give what was understood so far."""
+        return self._best() if self._decoding else ""  # or it would be what was said before
+
+    def finish(self) -> str:
+        """Decode to the end, and give what was understood."""
+        if len(self._audio) < BATCH_BYTES:
+            return ""  # no word is that short, and pocketsphinx fails on no audio
+        if not self._decoding:
+            self._begin()
+            self._decode()
+        self._end()
+        return self._best()
+
+    def abandon(self) -> None:
+        """Forget the utterance."""
+        if self._decoding:
+            self._end()
+
+    def _begin(self) -> None:
+        """Begin to decode, from the first sample, with what is known of the voice by now."""
+        if self._decoding:
+            self._end()
+        mean = self._mean()
+        for search in self._searches:
+            search.set_cmn(mean)
+            search.start_utt()
+        self._decoding = True
+        self._decoded = 0
+
+    def _decode(self) -> None:
+        while self._decoded < len(self._audio):
+            batch = bytes(self._audio[self._decoded : self._decoded + BATCH_BYTES])
+            for search in self._searches:
+                search.process_raw(batch)
+            self._decoded += len(batch)
+
+    def _end(self) -> None:
+        for search in self._searches:
+            search.end_utt()
+        self._decoding = False
+
+    def _mean(self) -> str:
+        self._measurer.start_utt()
+        self._measurer.process_raw(bytes(self._audio), no_search=True, full_utt=True)
+        mean = str(self._measurer.get_cmn())
+        self._measurer.end_utt()
+        return mean
+
+    def _best(self) -> str:
+        hypotheses = [hypothesis for search in self._searches if (hypothesis := search.hyp())]
+        best = max(hypotheses, key=lambda hypothesis: float(hypothesis.best_score), default=None)
+        return " ".join(_NOT_WORDS.sub("", best.hypstr).split()) if best else ""
