@@ -10,16 +10,18 @@ believed. Knows nothing of threads and turns.
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from voicechat.asr._phrase_model import arpa
 from voicechat.errors import ModelError
+
+logger = logging.getLogger(__name__)
 
 BATCH_BYTES = 2 * 16_000 // 10  # decoded at once: pocketsphinx keeps the GIL meanwhile, for some 20 ms
 FIRST_ESTIMATE_BYTES = 8 * BATCH_BYTES  # 0.8 s
@@ -29,9 +31,9 @@ N_GENERAL_WORDS = 3000  # of the general language model, that may stand wherever
 _NOT_WORDS = re.compile(r"\([0-9]+\)|<[^>]*>|\[[^\]]*\]|\+\+[^+]*\+\+")  # variants of pronunciation, fillers
 
 
-@dataclass(frozen=True)
+@dataclass
 class Models:
-    """What decoders are made of; shared by all of them."""
+    """What decoders are made of, and the one who makes them."""
 
     acoustic_model: Path  # folder
     dictionary: Path
@@ -39,30 +41,26 @@ class Models:
     phrases: str  # in the form of `_phrases.txt`; "" for none
     language_weight: float
     max_active: int
+    _phrase_files: tuple[str, str] | None = None  # language model and dictionary, once they have been made
 
     def decoders(self) -> Decoders:
         """Load a set of decoders.
 
         Raises:
+            ConfigError: If the phrases are not in their form.
             ModelError: If a model is none, or does not fit the others.
         """
         try:
             searches = [self._decoder(lm=str(self.language_model), dict=str(self.dictionary))]
             if self.phrases:
-                searches.append(self._phrase_decoder(searches[0]))
+                # Should two threads come here at once, both make the same.
+                self._phrase_files = self._phrase_files or self._make_phrase_files(searches[0])
+                searches.append(self._decoder_of(lm=self._phrase_files[0], dict=self._phrase_files[1]))
             return Decoders(searches, self._measurer())
-        except (RuntimeError, ValueError) as exc:
+        except (RuntimeError, ValueError, OSError) as exc:
             raise ModelError(
                 f"pocketsphinx cannot load {self.acoustic_model} with {self.language_model}: {exc}"
             ) from exc
-
-    @cached_property
-    def pronunciations(self) -> dict[str, list[str]]:
-        """The dictionary: word -> its lines."""
-        lines: dict[str, list[str]] = {}
-        for line in self.dictionary.read_text("utf-8").splitlines():
-            lines.setdefault(line.partition(" ")[0].partition("(")[0], []).append(line)
-        return lines
 
     def _decoder(self, **settings: Any) -> Any:
         from pocketsphinx import Decoder
@@ -76,29 +74,34 @@ class Models:
             **settings,
         )
 
-    def _phrase_decoder(self, general: Any) -> Any:
-        """Load a decoder that expects the phrases and, in their gaps, the commonest words of another's model."""
+    def _decoder_of(self, **contents: str) -> Any:
+        """Load a decoder some of whose files exist as texts only."""
+        with TemporaryDirectory(prefix="voicechat-") as folder:
+            for name, text in contents.items():
+                Path(folder, name).write_text(text, "utf-8")
+            return self._decoder(**{"lm": None} | {name: str(Path(folder, name)) for name in contents})
+
+    def _make_phrase_files(self, general: Any) -> tuple[str, str]:
+        """Make a model that expects the phrases and, in their gaps, the commonest words of another's model."""
+        pronunciations: dict[str, list[str]] = {}  # word -> its lines
+        for line in self.dictionary.read_text("utf-8").splitlines():
+            pronunciations.setdefault(_word(line), []).append(line)
         language_model = general.get_lm()
-        logs = {word: language_model.prob([word]) for word in self.pronunciations}
+        logs = {word: language_model.prob([word]) for word in pronunciations}
         common = sorted(logs, key=lambda word: -logs[word])[:N_GENERAL_WORDS]
         model = arpa(self.phrases, {word: general.logmath.exp(logs[word]) for word in common})
-        words = dict.fromkeys(re.findall(r"^\S+ (\S+)", model.partition("\\2-grams:")[0], re.MULTILINE))
-        with TemporaryDirectory(prefix="voicechat-") as folder:
-            paths = Path(folder, "phrases.lm"), Path(folder, "phrases.dict")
-            paths[0].write_text(model, "utf-8")
-            paths[1].write_text(
-                "\n".join(line for word in words for line in self.pronunciations.get(word, [])), "utf-8"
-            )
-            return self._decoder(lm=str(paths[0]), dict=str(paths[1]))
+        words = re.findall(r"^-?[0-9.]+ (\S+)", model.partition("\\2-grams:")[0], re.MULTILINE)
+        unknown = [word for word in words if word not in pronunciations and word not in ("<s>", "</s>")]
+        if unknown:
+            logger.warning("not in the dictionary, so never recognized: %s", " ".join(unknown))
+        return model, "\n".join(line for word in words for line in pronunciations.get(word, []))
 
     def _measurer(self) -> Any:
         """Load a decoder that knows a single word: for measuring cepstra only, which makes it fast."""
-        word, lines = next(iter(self.pronunciations.items()))
-        with TemporaryDirectory(prefix="voicechat-") as folder:
-            path = Path(folder, "one.dict")
-            path.write_text(lines[0], "utf-8")
-            decoder = self._decoder(lm=None, dict=str(path))
-        decoder.add_jsgf_string("one", f"#JSGF V1.0; grammar one; public <one> = {word};")
+        with self.dictionary.open(encoding="utf-8") as lines:
+            line = next((line for line in lines if _word(line).isalpha()), "")
+        decoder = self._decoder_of(dict=line)
+        decoder.add_jsgf_string("one", f"#JSGF V1.0; grammar one; public <one> = {_word(line)};")
         decoder.activate_search("one")
         return decoder
 
@@ -185,3 +188,8 @@ class Decoders:
         hypotheses = [hypothesis for search in self._searches if (hypothesis := search.hyp())]
         best = max(hypotheses, key=lambda hypothesis: float(hypothesis.best_score), default=None)
         return " ".join(_NOT_WORDS.sub("", best.hypstr).split()) if best else ""
+
+
+def _word(line: str) -> str:
+    """Give the word of a line in a dictionary, without the number of its variant."""
+    return line.partition(" ")[0].partition("(")[0]
