@@ -40,6 +40,7 @@ pcm.unplugged {{
 }}
 """
 START_TIMEOUT_S = 10.0
+MONITORS = ("micsink.monitor", "spk.monitor")
 REALTIME_PRIORITY = 6  # above that of the streams under test
 
 
@@ -55,18 +56,18 @@ def _put_first(process_id: int) -> None:
             os.sched_setscheduler(int(task.name), os.SCHED_RR, os.sched_param(REALTIME_PRIORITY))
 
 
-class SpeakerRecording:
-    """What comes out of the speaker, from the moment it is made until `stop`.
+class Recording:
+    """What passes a sink, from the moment the first of it has come until `stop`.
 
     Attributes:
         blocks: (`time.monotonic()` of arrival, float32 (n,)) in order.
     """
 
-    def __init__(self, card: SoundCard) -> None:
+    def __init__(self, card: SoundCard, source: str) -> None:
         self.sample_rate = card.sample_rate
         self.blocks: list[tuple[float, np.ndarray]] = []
         self._recorder = subprocess.Popen(
-            ["pacat", "--record", "--device=spk.monitor", "--format=float32le", f"--rate={self.sample_rate}",
+            ["pacat", "--record", f"--device={source}", "--format=float32le", f"--rate={self.sample_rate}",
              "--channels=1", "--latency-msec=5", "--raw"],
             env=os.environ | card.environ,
             stdout=subprocess.PIPE,
@@ -76,7 +77,7 @@ class SpeakerRecording:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.blocks:
             if time.monotonic() > deadline:
-                raise RuntimeError("the virtual speaker cannot be recorded")
+                raise RuntimeError(f"{source} of the virtual sound card cannot be recorded")
             time.sleep(0.005)
 
     @property
@@ -147,6 +148,9 @@ class SoundCard:
             self._saved_environ[name] = os.environ.get(name)
             os.environ[name] = value
         self.start_server()
+        if self._awake:
+            for source in MONITORS:
+                Recording(self, source).stop()
         return self
 
     def __exit__(
@@ -185,7 +189,7 @@ class SoundCard:
             time.sleep(0.02)
         _put_first(self._server.pid)
         if self._awake:
-            self._listeners = [self._listen(f"{sink}.monitor") for sink in ("micsink", "spk")]
+            self._listeners = [self._listen(source) for source in MONITORS]
 
     def kill_server(self) -> None:
         """End the server at once, as a crash would; the devices vanish."""
@@ -209,9 +213,9 @@ class SoundCard:
             env=os.environ | self.environ,
         )  # fmt: skip
 
-    def record_speaker(self) -> SpeakerRecording:
+    def record_speaker(self) -> Recording:
         """Start to record what comes out of the speaker."""
-        return SpeakerRecording(self)
+        return Recording(self, "spk.monitor")
 
     def _listen(self, source: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

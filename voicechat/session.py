@@ -35,7 +35,7 @@ from voicechat.types import (
 logger = logging.getLogger(__name__)
 
 JOIN_TIMEOUT_S = 5.0  # a worker that a library keeps for longer is left to the end of the process, and said so
-END_WORDS = frozenset({"stop", "goodbye", "good bye", "bye", "bye bye", "quit", "exit"})
+END_WORDS = frozenset({"stop", "stop it", "please stop", "goodbye", "good bye", "bye", "bye bye", "quit", "exit"})
 
 
 class Session:
