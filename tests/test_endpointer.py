@@ -206,7 +206,7 @@ def test_every_turn_obeys_the_laws(signal, frame_ms, min_speech_ms, end_silence_
             assert last_speech >= 0.35
             if event.reason is EndReason.SILENCE:
                 assert event.silence_frames == wait
-            longest = max(math.ceil(max_turn_s * 1000 / frame_ms), machine.history_frames + 1)
+            longest = max(math.ceil(max_turn_s * 1000 / frame_ms - 1e-9), machine.history_frames + 1)
             assert i + 1 - began_at <= longest
             if event.reason is EndReason.MAX_TURN:
                 assert event.silence_frames < wait

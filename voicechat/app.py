@@ -74,6 +74,7 @@ def run_talk(config: Config, request: TalkRequest) -> None:
     if request.json_lines and request.output == STDIO:
         raise ConfigError("--json and --output - both want standard output; give --output a file")
     events = EventStream()
+    events.put(Notice(_introduction(config)))
     with ExitStack() as stack:
         engine = stack.enter_context(closing(_EngineLoader(config)))
         listener = _listener(config, request)
@@ -83,7 +84,6 @@ def run_talk(config: Config, request: TalkRequest) -> None:
             source=source, sink=sink, listener=listener, load_engine=engine, events=events, recorder=recorder
         )
         stack.callback(session.close)
-        events.put(Notice(_introduction(config)))
         _show(session, events, stack.enter_context(_view(config, request)))
         session.close()
         if request.inputs and session.n_utterances == 0:
@@ -167,7 +167,7 @@ def _sink(config: Config, request: TalkRequest, portaudio: PortAudio | None, eve
     try:
         return TeeSink(file, _speaker(config, portaudio, events))
     except AudioDeviceError as error:
-        events.put(Notice(f"not played: {error}"))
+        events.put(_not_played(error))
         return file
 
 
@@ -177,8 +177,13 @@ def _portaudio(request: TalkRequest, events: EventStream, stack: ExitStack) -> P
     except AudioDeviceError as error:
         if not request.inputs or request.output is None:
             raise
-        events.put(Notice(f"not played: {error}"))
+        events.put(_not_played(error))
         return None
+
+
+def _not_played(error: AudioDeviceError) -> Notice:
+    what, _, _advice = str(error).partition(";")  # the advice is to use --output
+    return Notice(f"not played: {what}")
 
 
 def _microphone(config: Config, portaudio: PortAudio, events: EventStream) -> Microphone:
