@@ -32,7 +32,7 @@ MAX_SPARE_PROCESSES = 2  # kept for the next reply; more run only while more rep
 EXIT_TIMEOUT_S = 1.0
 LOUD = 60 / 32768  # a sample above this is sound
 LEAD_IN_S = 0.005  # silence kept before the first sound
-PAUSE_S = 0.25  # silence kept after the last, which parts the sentences
+PAUSE_S = 0.25  # silence after the last, which parts the sentences
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class EspeakSynthesizer:
             each.close()
 
     def _spoken(self, text: str) -> Generator[AudioChunk, None, None]:
-        n_yielded = 0  # samples; the voice is deterministic, so a second attempt goes on after them
+        n_yielded = 0  # samples; a text is always as long, so a second attempt goes on after them
         for attempt in (1, 2):
             speaker = self._take()
             skip = n_yielded
@@ -181,24 +181,23 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _paused(chunks: Iterator[AudioChunk]) -> Iterator[AudioChunk]:
-    """Shorten the silence before the first sound to LEAD_IN_S and the one after the last to PAUSE_S."""
+    """Shorten the silence before the first sound to LEAD_IN_S, and make the one after the last PAUSE_S long."""
     quiet: list[np.ndarray] = []  # silence that is yielded only if sound follows
-    begun = False
-    sample_rate = 0
+    sample_rate = 0  # of the sound so far; 0 before the first
     for chunk in chunks:
-        sample_rate = chunk.sample_rate
         loud = np.flatnonzero(np.abs(chunk.samples) > LOUD)
         if not len(loud):
             quiet.append(chunk.samples)
             continue
         samples = np.concatenate([*quiet, chunk.samples])
         n_quiet = len(samples) - len(chunk.samples)
-        start = 0 if begun else max(0, n_quiet + int(loud[0]) - round(LEAD_IN_S * sample_rate))
+        start = 0 if sample_rate else max(0, n_quiet + int(loud[0]) - round(LEAD_IN_S * chunk.sample_rate))
         end = n_quiet + int(loud[-1]) + 1
-        begun, quiet = True, [samples[end:]]
+        quiet, sample_rate = [samples[end:]], chunk.sample_rate
         yield AudioChunk(samples[start:end], sample_rate)
-    if begun and any(len(samples) for samples in quiet):
-        yield AudioChunk(np.concatenate(quiet)[: round(PAUSE_S * sample_rate)], sample_rate)
+    if sample_rate:
+        # espeak-ng itself leaves almost none, and the sentences would run into each other.
+        yield AudioChunk(np.zeros(round(PAUSE_S * sample_rate), np.float32), sample_rate)
 
 
 def _unknown_voice(name: str, languages: list[str]) -> ConfigError:
