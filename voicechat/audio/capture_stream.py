@@ -35,6 +35,7 @@ class CaptureStream:
         self.n_lost = 0
         self._channels: int = self._recorder.channels
         self._block_samples: int = self._recorder.blocksize
+        self._mix = np.full(self._channels, 1 / self._channels, np.float32)
         size = ring_size(CAPTURE_RING_S, self.sample_rate)
         self._ring = backend.RingBuffer(BYTES_PER_SAMPLE * self._channels, size)
         self._action = self._recorder.record_ringbuffer(self._ring)
@@ -67,8 +68,11 @@ class CaptureStream:
 
     def read(self) -> np.ndarray:
         """Take what has come: mono float32 (n,) at the device's rate, n >= 0. Never waits."""
+        if not self._ring.read_available:
+            self._count_missed()
+            return np.zeros(0, np.float32)
         waiting = np.frombuffer(self._ring.read(), np.float32).reshape(-1, self._channels)
-        mono = waiting[:, 0] if self._channels == 1 else waiting.mean(axis=1)
+        mono = waiting[:, 0] if self._channels == 1 else waiting @ self._mix
         n_stale = min(self._n_stale, len(mono))
         self._n_stale -= n_stale
         self._n_read += len(mono)
