@@ -10,6 +10,7 @@ import numpy as np
 from voicechat.audio import python_callback
 from voicechat.audio.devices import Device, Kind
 from voicechat.audio.ring_buffer import RingBuffer
+from voicechat.audio.streams import driver_error
 from voicechat.errors import AudioDeviceError
 
 RATE = 48_000
@@ -99,7 +100,7 @@ class Backend:
 
     def _open(self, make: Any, opened: list[Any], kwargs: Any) -> Any:
         if self.gone or (kwargs["samplerate"], kwargs["channels"]) in self.refuse:
-            raise AudioDeviceError("refused")
+            raise driver_error()("refused")
         stream = make.__new__(make)
         python_callback._Stream.__init__(stream)
         stream.stream = FakeStream(**kwargs)
