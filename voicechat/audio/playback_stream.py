@@ -13,7 +13,6 @@ import numpy as np
 
 from voicechat.audio.devices import Device
 from voicechat.audio.streams import BYTES_PER_SAMPLE, callback_backend, driver_error, open_native, ring_size, start
-from voicechat.errors import AudioDeviceError
 
 PLAYBACK_RING_S = 2.0  # how far `write` may run ahead of the speaker
 CLOCK_EVERY_S = 10.0  # by then two clocks are a millisecond apart, at the worst
@@ -73,9 +72,7 @@ class StreamClock:
 class PlaybackStream:
     """What one speaker plays. The caller serializes all calls.
 
-    Two streams to the same device, one playing and one in reserve with silence: to stop a sound at once the playing one
-    is aborted, and the other, already running, is ready for the next word. (On a sound server a fresh stream can take
-    two seconds to its first sample.) A device that cannot be opened twice has no reserve and is started again.
+    To stop a sound at once the stream is aborted, and started again for the next word.
 
     Each call into the library lets the interpreter go, and to get it back from a busy model can take 100 ms; so what
     can be reckoned from the callback's counters is not asked for.
@@ -96,7 +93,6 @@ class PlaybackStream:
         self._channels: int = self._mixer.channels
         self._block_samples: int = self._mixer.blocksize
         start(self._mixer, device)
-        self._reserve = self._open_reserve(buffer_ms)
         self._ring = self._new_ring()
         self._n_written = 0  # into this ring
         self._n_ended = 0  # of them, played by runs that have left the list
@@ -177,11 +173,8 @@ class PlaybackStream:
         # words get a ring of their own, which that action knows nothing of.
         self._ring.flush()
         self._ring = self._new_ring()
-        stopped = self._mixer
-        if self._reserve is not None:
-            self._mixer, self._reserve = self._reserve, stopped
         try:
-            stopped.start()
+            self._mixer.start()
         except driver_error() as exc:
             logger.debug("%s: %s", self.device.name, exc)  # not active: whoever keeps this stream will open another
 
@@ -208,20 +201,6 @@ class PlaybackStream:
 
     def close(self) -> None:
         self._mixer.close()
-        if self._reserve is not None:
-            self._reserve.close()
-
-    def _open_reserve(self, buffer_ms: int) -> Any:
-        try:
-            reserve = open_native(self._backend.Mixer, self.device, sample_rate=self.sample_rate, buffer_ms=buffer_ms)
-            if (round(reserve.samplerate), reserve.channels) != (self.sample_rate, self._channels):
-                reserve.close()
-                return None
-            start(reserve, self.device)
-        except AudioDeviceError as exc:
-            logger.debug("no reserve stream: %s", exc)
-            return None
-        return reserve
 
     def _new_ring(self) -> Any:
         return self._backend.RingBuffer(BYTES_PER_SAMPLE * self._channels, ring_size(PLAYBACK_RING_S, self.sample_rate))
