@@ -68,8 +68,8 @@ class PacedFile:
     def latency_s(self) -> float:
         return 0.0
 
-    def read(self) -> np.ndarray | None:
-        block = self._source.read()
+    def read(self, *, unhurried: bool = False) -> np.ndarray | None:
+        block = self._source.read(unhurried=unhurried)
         if block is not None:
             audible = np.flatnonzero(np.abs(block) > AUDIBLE)
             if len(audible):

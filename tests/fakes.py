@@ -62,7 +62,7 @@ class ArraySource:
         self.closed = threading.Event()
         self.n_discards = 0
 
-    def read(self) -> np.ndarray | None:
+    def read(self, *, unhurried: bool = False) -> np.ndarray | None:
         self._before_block(self._position // self._block)
         if self.closed.is_set() or self._position >= len(self._samples):
             return None
@@ -80,7 +80,7 @@ class ArraySource:
 class EndlessSource(ArraySource):
     """Goes on with silence after its array, as a microphone does, until it is closed."""
 
-    def read(self) -> np.ndarray | None:
+    def read(self, *, unhurried: bool = False) -> np.ndarray | None:
         block = super().read()
         if block is None and not self.closed.wait(0.001):
             return silence(0.02)

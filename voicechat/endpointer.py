@@ -104,6 +104,11 @@ class Endpointer:
         """The furthest back a SpeechStarted reaches: what a listener must keep, besides the pre-roll."""
         return self._start_window
 
+    @property
+    def quiet(self) -> bool:
+        """Whether there is no turn and no sign of one."""
+        return not self._in_turn and not any(self._recent)
+
     def push(self, probability: float) -> SpeechStarted | SpeechEnded | None:
         """Take the next frame's speech probability; tell whether a turn starts or ends with this frame."""
         threshold = self._threshold - HYSTERESIS if self._in_turn else self._threshold

@@ -54,6 +54,11 @@ class Listener:
         self._n_turn_frames = 0  # of the open utterance, from its first speech frame on
         self._level = _LevelMeter(self._frame_s) if meter else None
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody speaks, nor has just begun to."""
+        return self._endpointer.quiet
+
     def push(self, samples: np.ndarray, *, captured_at: float) -> Iterator[ListenerEvent]:
         """Take a block and yield what happens in it, each frame handled only when the one before has been.
 

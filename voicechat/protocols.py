@@ -20,8 +20,11 @@ class AudioSource(Protocol):
     @property
     def latency_s(self) -> float: ...
 
-    def read(self) -> np.ndarray | None:
+    def read(self, *, unhurried: bool = False) -> np.ndarray | None:
         """Wait for audio: float32 (n,), n >= 1, mono at 16 kHz. None at the end of the input or once closed.
+
+        Args:
+            unhurried: nothing is going on, so that a device may wait for a longer block; many small ones cost more.
 
         Raises:
             AudioDeviceError: If the device is gone and is not waited for.

@@ -184,7 +184,7 @@ class Session:
         try:
             while not self._token.cancelled:
                 self._wait_for_the_floor()
-                samples = self._source.read()
+                samples = self._source.read(unhurried=self._listener.quiet)
                 if samples is None:
                     break
                 self._hear(self._listener.push(samples, captured_at=self._captured_at()))

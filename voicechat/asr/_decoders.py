@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 BATCH_BYTES = 2 * 16_000 // 10  # decoded at once: pocketsphinx keeps the GIL meanwhile, for some 20 ms
 FIRST_ESTIMATE_BYTES = 8 * BATCH_BYTES  # 0.8 s
 LAST_ESTIMATE_BYTES = 64 * BATCH_BYTES  # 6.4 s; later it hardly changes, and pocketsphinx follows it by itself
+WEIGHTS = (1.0, 1.05)  # of what any English and the phrases explain; about how often each is what is said
 N_GENERAL_WORDS = 3000  # of the general language model, that may stand wherever a phrase has a gap
 
 _NOT_WORDS = re.compile(r"\([0-9]+\)|<[^>]*>|\[[^\]]*\]|\+\+[^+]*\+\+")  # variants of pronunciation, fillers
@@ -110,7 +111,7 @@ class Decoders:
     """Decode one utterance at a time: start(), feed() as it grows, finish() or abandon()."""
 
     def __init__(self, searches: list[Any], measurer: Any) -> None:
-        self._searches = searches
+        self._searches = searches  # any English, then the phrases, if there are any
         self._measurer = measurer
         self._audio = bytearray()
         self._decoded = 0  # bytes of it
@@ -131,7 +132,10 @@ class Decoders:
             self._decode()
 
     def start(self) -> None:
+        """Begin an utterance, of which nothing was heard yet."""
         self.abandon()
+        for decoder in (*self._searches, self._measurer):
+            decoder.reinit_feat()  # forgets the noise of the utterance before
         self._audio.clear()
         self._estimate_at = FIRST_ESTIMATE_BYTES
 
@@ -185,8 +189,11 @@ class Decoders:
         return mean
 
     def _best(self) -> str:
-        hypotheses = [hypothesis for search in self._searches if (hypothesis := search.hyp())]
-        best = max(hypotheses, key=lambda hypothesis: float(hypothesis.best_score), default=None)
+        """Give the words of the search that explains the sound best."""
+        found = [
+            (hyp, weight) for search, weight in zip(self._searches, WEIGHTS, strict=False) if (hyp := search.hyp())
+        ]
+        best, _ = max(found, key=lambda each: float(each[0].best_score) * each[1], default=(None, 0.0))
         return " ".join(_NOT_WORDS.sub("", best.hypstr).split()) if best else ""
 
 

@@ -15,7 +15,7 @@ from voicechat.errors import ConfigError
 
 ORDER = 3  # words
 ANY_WORD = "*"
-SMOOTHING = 0.5  # how many phrases' worth the shorter history counts
+SMOOTHING = 0.2  # how many phrases' worth the shorter history counts
 GENERAL_SHARE = 0.3  # of the general words, where nothing is known of the words before
 MANY = 20  # choices
 

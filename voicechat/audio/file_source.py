@@ -72,7 +72,7 @@ class FileSource:
         self._check()
         self._chunks = self._all_chunks()
 
-    def read(self) -> np.ndarray | None:
+    def read(self, *, unhurried: bool = False) -> np.ndarray | None:  # noqa: ARG002 (a file has no hurry)
         """Give the next 20 ms (less at the end of a file), float32 (n,) at 16 kHz; None at the end or once closed.
 
         Raises:
