@@ -119,6 +119,39 @@ def test_silence_is_no_speech_and_has_an_exit_code_of_its_own(questions, tmp_pat
     assert capsys.readouterr().err.splitlines()[-1].startswith("voicechat: error: no speech found in ")
 
 
+def test_the_recording_that_was_asked_with_is_not_overwritten_by_the_reply(tmp_path, capsys):
+    question = tmp_path / "question.wav"
+    question.write_bytes(QUESTION.read_bytes())
+
+    code = talk("--input", question, "--output", tmp_path / "." / "question.wav")
+
+    assert code == 2
+    assert "is also an input" in capsys.readouterr().err
+    assert question.read_bytes() == QUESTION.read_bytes()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_streams_that_the_caller_has_closed_do_no_harm(closed, tmp_path):
+    reply = tmp_path / "reply.wav"
+    command = f"{sys.executable} -m voicechat talk --input '{QUESTION}' --output '{reply}' {closed}"
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=TIMEOUT_S, check=False)
+
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert reply.exists()
+
+
+def test_whoever_stops_reading_the_audio_ends_the_talk_quietly():
+    command = (
+        f"{sys.executable} -m voicechat talk --input '{QUESTION}' --output - | head -c 10; exit ${{PIPESTATUS[0]}}"
+    )
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=TIMEOUT_S, check=False)
+
+    assert done.returncode == 141
+    assert b"error" not in done.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line_and_the_turn_is_still_told(tmp_path, capsys):
     full = tmp_path / "full.wav"

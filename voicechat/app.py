@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from voicechat import __version__
@@ -60,7 +60,7 @@ class TalkRequest:
     play: bool = False  # with `output`: also play the reply, where there is a speaker
     realtime: bool = False  # read the files at the pace of a microphone
     json_lines: bool = False
-    save: Path | None = None  # folder that keeps the conversation
+    save: str | None = None  # folder that keeps the conversation
 
 
 def run_talk(config: Config, request: TalkRequest) -> None:
@@ -71,8 +71,7 @@ def run_talk(config: Config, request: TalkRequest) -> None:
         KeyboardInterrupt: If Ctrl-C ended it.
         SystemExit: With code 143, if SIGTERM did.
     """
-    if request.json_lines and request.output == STDIO:
-        raise ConfigError("--json and --output - both want standard output; give --output a file")
+    _check(request)
     events = EventStream()
     events.put(Notice(_introduction(config)))
     with ExitStack() as stack:
@@ -84,10 +83,20 @@ def run_talk(config: Config, request: TalkRequest) -> None:
             source=source, sink=sink, listener=listener, load_engine=engine, events=events, recorder=recorder
         )
         stack.callback(session.close)
-        _show(session, events, stack.enter_context(_view(config, request)))
+        _show(session, events, stack.enter_context(_view(config, request, stack)))
         session.close()
         if request.inputs and session.n_utterances == 0:
             raise NoSpeechError(f"no speech found in {', '.join(map(printable_path, request.inputs))}")
+
+
+def _check(request: TalkRequest) -> None:
+    if request.json_lines and request.output == STDIO:
+        raise ConfigError("--json and --output - both want standard output; give --output a file")
+    if request.save is not None and not request.save:
+        raise ConfigError("--save needs the name of a folder, not ''")
+    for path in request.inputs:
+        if request.output is not None and path != STDIO and os.path.realpath(path) == os.path.realpath(request.output):
+            raise ConfigError(f"--output {printable_path(path)} is also an input, and would be lost; name another file")
 
 
 def _show(session: Session, events: EventStream, view: View) -> None:
@@ -242,13 +251,15 @@ def _introduction(config: Config) -> str:
     return f"the built-in offline assistant answers ({parts}); it is small: ask it what it can do"
 
 
-def _view(config: Config, request: TalkRequest) -> View:
+def _view(config: Config, request: TalkRequest, stack: ExitStack) -> View:
+    # A stream that the caller has closed is None: what it would have got goes nowhere.
+    out, err = (stream or stack.enter_context(open(os.devnull, "w")) for stream in (sys.stdout, sys.stderr))
     if request.json_lines:
-        return JsonLog(sys.stdout, version=__version__, engine=config.talk.engine)
+        return JsonLog(out, version=__version__, engine=config.talk.engine)
     if request.output == STDIO:  # standard output carries the reply's audio
-        return PlainLog(sys.stderr, sys.stderr)
-    if not sys.stdout.isatty():
-        return PlainLog(sys.stdout, sys.stderr)
+        return PlainLog(err, err)
+    if not out.isatty():
+        return PlainLog(out, err)
     return RichLog(live=not logger.isEnabledFor(logging.INFO), keyboard=sys.stdin)
 
 

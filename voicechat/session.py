@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 
 from voicechat.event_stream import EventStream
+from voicechat.farewell import ends_the_talk
 from voicechat.listener import Listener, ListenerEvent, UtteranceClosed, UtteranceOpened
 from voicechat.protocols import AnnouncingEngine, AudioSink, AudioSource, Engine, TurnRecorder
 from voicechat.turn import Turn
@@ -35,7 +36,6 @@ from voicechat.types import (
 logger = logging.getLogger(__name__)
 
 JOIN_TIMEOUT_S = 5.0  # a worker that a library keeps for longer is left to the end of the process, and said so
-END_WORDS = frozenset({"stop", "stop it", "please stop", "goodbye", "good bye", "bye", "bye bye", "quit", "exit"})
 
 
 class Session:
@@ -244,8 +244,8 @@ class Session:
             if turn is None:
                 break
             self._answer(turn, engine)
-        if not self._token.cancelled and _until_announcement_s(engine) is not None:
-            self._events.put(Notice("the input has ended; a timer that is still running will not be heard"))
+        if _until_announcement_s(engine) is not None:
+            self._events.put(Notice("the talk is over; a timer that is still running will not be heard"))
 
     def _answer(self, turn: Turn, engine: Engine) -> None:
         """Answer one utterance, and remember what was said and heard."""
@@ -259,7 +259,7 @@ class Session:
         with self._changed:
             self._current = None
             self._changed.notify_all()
-        if done.user_text.lower().strip(" .!?") in END_WORDS:
+        if ends_the_talk(done.user_text):
             self.stop()
 
     def _announce(self, engine: Engine) -> None:

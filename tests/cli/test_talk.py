@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -109,7 +108,7 @@ def test_what_concerns_this_one_talk_is_its_request(talks):
         play=True,
         realtime=True,
         json_lines=True,
-        save=Path("kept"),
+        save="kept",
     )
 
 

@@ -208,6 +208,27 @@ def dies(self: object, text: str, options: Options) -> Iterator[np.ndarray]:
     yield
 
 
+def test_every_voice_that_is_told_can_be_had(voice: EspeakSynthesizer):
+    (speaker, *_) = voice._running
+    languages = speaker.languages()
+
+    assert len(languages) > 100
+    for language in languages:
+        list(speaker.speak("", Options(voice=language)))  # or it raises
+
+
+def test_a_language_is_a_voice_with_its_variants():
+    sounds = []
+    for name in ("en-us", "en-gb", "EN-GB", "en-gb+f3"):
+        with closing(espeak.load(Options(voice=name))) as synthesizer:
+            sounds.append(speech(synthesizer, SENTENCE))
+
+    american, british, shouted, female = sounds
+    assert alike(british, shouted)
+    assert not alike(british, american)
+    assert not alike(british, female)
+
+
 def test_an_unknown_voice_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"espeak-ng has no voice 'en-uk'; did you mean 'en-..'; known: .* de .* fr"):
         espeak.load(Options(voice="en-uk"))

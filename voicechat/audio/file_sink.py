@@ -24,7 +24,7 @@ class FileSink:
 
     The file grows as `<name>.part` beside its place and takes it when the sink is closed: under its own name there is
     only ever a complete file. A .part that was left behind (a full disk, a crash) plays up to where it ends. Without
-    any reply the file is there and empty; MP3 and Ogg, which cannot be empty, then hold 0.1 s of silence.
+    any reply no file is made, and one that was there stays; standard output gets an empty WAV.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -69,6 +69,7 @@ class FileSink:
 
         Raises:
             AudioFileError: If it cannot be written, as when the disk is full; what was written before stays.
+            BrokenPipeError: If nobody reads standard output any more.
         """
         with self._lock:
             if cancel.cancelled or self._closed or not len(chunk.samples):
@@ -109,6 +110,10 @@ class FileSink:
                 return
             try:
                 self._encoder.close()
+                if self._part is not None and self._heard_s == 0:
+                    self._file.close()
+                    self._remove_part()
+                    return
                 self._file.flush()
                 if self._part is not None:
                     os.fsync(self._file.fileno())
@@ -134,10 +139,16 @@ class FileSink:
             raise AudioFileError(f"cannot write {self._label}: {os_reason(exc)}") from exc
 
     def _failure(self, error: OSError) -> AudioFileError:
-        """Give up the file, keeping what is in it, and say so."""
+        """Give up the file, keeping what is in it, and say so; a reader of standard output that has left is no error.
+
+        Raises:
+            BrokenPipeError: If nobody reads standard output any more.
+        """
         self._failed = self._closed = True
         with suppress(OSError):  # the same error again: what the buffer held did not fit
             self._file.close()
+        if self._to_stdout and isinstance(error, BrokenPipeError):
+            raise error
         where = ""
         if self._part is not None and self._heard_s > 0:
             where = f"; about the first {self._heard_s:.1f} s are kept in {printable_path(self._part)}"

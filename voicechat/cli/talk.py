@@ -237,7 +237,7 @@ def talk(
         ),
     ] = False,
     save: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="DIR",
             rich_help_panel=_SHOW,

@@ -1,10 +1,12 @@
 """Greet, thank and say goodbye.
 
-Ending the talk is not for a skill to do: this only answers.
+Ending the talk is not for a skill to do: this only answers, and knows which words end it (`farewell.py`).
 """
 
 from __future__ import annotations
 
+from voicechat.farewell import ends_the_talk
+from voicechat.skills.request import Request
 from voicechat.skills.script import Script
 
 _HELLO = (
@@ -15,10 +17,8 @@ _HELLO = (
 _THANKS = ("You are welcome.", "My pleasure.", "Any time.", "Glad to help.")
 _YOU = r"(?: (?:there|again|you|assistant|computer|voice ?chat|everyone|friend|my friend|so much|very much|a lot))*"
 
-farewell = Script(
+_unclear_farewell = Script(
     (
-        # These end the talk.
-        (r"^(?:good ?bye|bye|bye bye|stop|quit|exit)$", ("Goodbye.",)),
         (
             r"^(?:good ?bye|bye bye|bye|take care|see you(?: (?:later|soon|tomorrow))?|farewell|ciao|so long|stop|quit|"
             r"exit|end|i am (?:done|leaving|going)|that (?:is|will be) all|that is it|shut up|be quiet|silence)"
@@ -32,6 +32,12 @@ farewell = Script(
         (rf"^good night{_YOU}$", ("Good night. Say goodbye to end the talk.", "Sleep well.")),
     )
 ).answer
+
+
+def farewell(request: Request) -> str | None:
+    """Say goodbye where these words end the talk; otherwise tell which ones do."""
+    return "Goodbye." if ends_the_talk(request.heard) else _unclear_farewell(request)
+
 
 answer = Script(
     (

@@ -91,7 +91,7 @@ class _Espeak:
         Raises:
             BrokenPipeError: If nobody listens.
         """
-        if self._library.espeak_SetVoiceByName(request["voice"].encode()) != 0:
+        if not self._set_voice(request["voice"]):
             return "no such voice"
         for parameter, name in ((_RATE, "speed_wpm"), (_PITCH, "pitch"), (_VOLUME, "volume")):
             self._library.espeak_SetParameter(parameter, request[name], 0)
@@ -105,14 +105,25 @@ class _Espeak:
                 return f"espeak-ng gave error {status}"
         return ""
 
-    def languages(self) -> str:
-        voices = self._library.espeak_ListVoices(None)
-        names = set()
-        for voice in voices:
+    def languages(self) -> dict[str, str]:
+        """Give the names of the languages, and of each the voice that speaks it."""
+        voices: dict[str, tuple[int, str]] = {}  # language -> priority, the lowest first, and voice
+        for voice in self._library.espeak_ListVoices(None):
             if not voice:
                 break
-            names.add(ctypes.string_at(voice.contents.languages + 1).decode())
-        return " ".join(sorted(names))
+            entry = ctypes.string_at(voice.contents.languages)  # a byte of priority, a name; there may be more
+            candidate = (entry[0], voice.contents.identifier.decode())
+            language = entry[1:].decode()
+            voices[language] = min(voices.get(language, candidate), candidate)
+        return {language: voice for language, (_, voice) in sorted(voices.items())}
+
+    def _set_voice(self, name: str) -> bool:
+        if self._library.espeak_SetVoiceByName(name.encode()) == 0:
+            return True
+        # Some voices have other names than their language: that of en-gb is gmw/en.
+        language, plus, variant = name.partition("+")
+        voices = [voice for known, voice in self.languages().items() if known.lower() == language.lower()]
+        return any(self._library.espeak_SetVoiceByName(f"{voice}{plus}{variant}".encode()) == 0 for voice in voices)
 
     def _take(self, samples: int | None, n_samples: int, _events: int | None) -> int:
         """Called by the library with each piece of sound; an answer of 1 stops it."""
@@ -140,7 +151,7 @@ def main(library: str, data_folder: str) -> None:
     while (message := receive(stdin)) is not None:
         kind, content = message
         if kind == VOICES:
-            send(stdout, DONE, espeak.languages().encode())
+            send(stdout, DONE, " ".join(espeak.languages()).encode())
             continue
         problem = espeak.speak(json.loads(content))
         send(stdout, FAILED if problem else DONE, problem.encode())
