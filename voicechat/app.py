@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from voicechat import __version__
@@ -253,7 +254,7 @@ def _introduction(config: Config) -> str:
 
 def _view(config: Config, request: TalkRequest, stack: ExitStack) -> View:
     # A stream that the caller has closed is None: what it would have got goes nowhere.
-    out, err = (stream or stack.enter_context(open(os.devnull, "w")) for stream in (sys.stdout, sys.stderr))
+    out, err = (stream or stack.enter_context(Path(os.devnull).open("w")) for stream in (sys.stdout, sys.stderr))
     if request.json_lines:
         return JsonLog(out, version=__version__, engine=config.talk.engine)
     if request.output == STDIO:  # standard output carries the reply's audio

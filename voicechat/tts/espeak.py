@@ -63,7 +63,7 @@ class EspeakSynthesizer:
         self._closed = False
         try:
             self._check_voice()
-        except BaseException:
+        except (ConfigError, ModelError):
             self.close()
             raise
 
