@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from voicechat import __version__
 from voicechat.audio.devices import Device
@@ -253,8 +253,7 @@ def _introduction(config: Config) -> str:
 
 
 def _view(config: Config, request: TalkRequest, stack: ExitStack) -> View:
-    # A stream that the caller has closed is None: what it would have got goes nowhere.
-    out, err = (stream or stack.enter_context(Path(os.devnull).open("w")) for stream in (sys.stdout, sys.stderr))
+    out, err = _or_nowhere(sys.stdout, stack), _or_nowhere(sys.stderr, stack)
     if request.json_lines:
         return JsonLog(out, version=__version__, engine=config.talk.engine)
     if request.output == STDIO:  # standard output carries the reply's audio
@@ -285,3 +284,8 @@ class _EngineLoader:
     def _backend(self, kind: str) -> Any:
         name = getattr(self._config.talk, kind)
         return load_backend(kind, name, self._config.options(kind, name))
+
+
+def _or_nowhere(stream: TextIO | None, stack: ExitStack) -> TextIO:
+    """Give a standard stream; what one that the caller has closed would have got goes nowhere."""
+    return stack.enter_context(Path(os.devnull).open("w")) if stream is None else stream
