@@ -34,7 +34,7 @@ Exit codes:
   4    the input ended and nobody had spoken
   130  Ctrl-C
   141  whoever read the output stopped reading
-  143  SIGTERM
+  143  SIGTERM (129: the terminal was closed)
 """
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -187,12 +187,14 @@ def talk(
         typer.Option(
             metavar="NAME",
             rich_help_panel=_DEVICES,
-            help="The microphone: part of its name, or its index (`voicechat devices`). Key: audio.mic.",
+            help="The microphone: part of its name, or its index (`voicechat devices`); it is remembered. Key: audio.mic.",
         ),
     ] = None,
     speaker: Annotated[
         str | None,
-        typer.Option(metavar="NAME", rich_help_panel=_DEVICES, help="The speaker, likewise. Key: audio.speaker."),
+        typer.Option(
+            metavar="NAME", rich_help_panel=_DEVICES, help="The speaker, likewise; remembered, too. Key: audio.speaker."
+        ),
     ] = None,
     wait: Annotated[
         bool | None,
@@ -207,7 +209,7 @@ def talk(
         typer.Option(
             metavar="MS",
             rich_help_panel=_TURNS,
-            help="Silence that ends your turn; more if you pause to think. Key: turn.end_silence_ms.",
+            help="Silence that ends your turn: 100 to 10000, usually 500; more if you pause to think. Key: turn.end_silence_ms.",
         ),
     ] = None,
     min_speech_ms: Annotated[
@@ -215,19 +217,21 @@ def talk(
         typer.Option(
             metavar="MS",
             rich_help_panel=_TURNS,
-            help="Speech shorter than this is a cough, no turn. Key: turn.min_speech_ms.",
+            help="Speech shorter than this, usually 200, is a cough, no turn. Key: turn.min_speech_ms.",
         ),
     ] = None,
     max_turn_s: Annotated[
         str | None,
-        typer.Option(metavar="S", rich_help_panel=_TURNS, help="End a turn after this long. Key: turn.max_turn_s."),
+        typer.Option(
+            metavar="S", rich_help_panel=_TURNS, help="End a turn after this long, usually 30. Key: turn.max_turn_s."
+        ),
     ] = None,
     pre_roll_ms: Annotated[
         str | None,
         typer.Option(
             metavar="MS",
             rich_help_panel=_TURNS,
-            help="Audio kept from before speech was noticed, so that no syllable is lost. Key: turn.pre_roll_ms.",
+            help="Audio kept from before speech was noticed, usually 300: no syllable is lost. Key: turn.pre_roll_ms.",
         ),
     ] = None,
     json_lines: Annotated[
@@ -274,7 +278,8 @@ def talk(
             count=True,
             callback=more_logging,
             rich_help_panel=_SETTINGS,
-            help="As before the command.",
+            show_default=False,
+            help="Log to stderr what happens; -vv logs every turn.",
         ),
     ] = 0,
 ) -> None:
