@@ -1,4 +1,5 @@
 import threading
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -246,10 +247,10 @@ def test_an_engine_that_cannot_be_loaded_ends_the_talk_and_the_turn_under_way():
 
     with pytest.raises(ModelError, match="no such model"):
         talk.session.close()
-    assert [done.outcome for done in talk.done] == [Outcome.DROPPED]
+    assert [done.outcome for done in talk.done] == [Outcome.FAILED]
 
 
-def test_an_error_of_the_source_ends_the_talk_and_drops_the_open_utterance():
+def test_an_error_of_the_source_ends_the_talk_and_the_open_utterance():
     def fail(index):
         if index == 20:
             raise OSError("gone")
@@ -260,7 +261,7 @@ def test_an_error_of_the_source_ends_the_talk_and_drops_the_open_utterance():
 
     with pytest.raises(OSError, match="gone"):
         talk.session.close()
-    assert [done.outcome for done in talk.done] == [Outcome.DROPPED]
+    assert [done.outcome for done in talk.done] == [Outcome.INTERRUPTED]
 
 
 def test_ending_the_talk_while_the_user_speaks_still_gives_one_turn_done():
@@ -342,6 +343,73 @@ def test_each_turn_is_recorded_with_what_was_said_and_heard():
 
     assert recorder.turns == [(1, len(talk.engine.heard[0]), 4800)]
     assert recorder.closed
+
+
+@pytest.mark.parametrize("trouble", ["stop", "source", "engine"])
+def test_what_the_user_has_said_is_kept_whatever_ends_the_talk(trouble):
+    recorder = KeepingRecorder()
+    talk = None
+
+    def before_block(index):
+        if index == 20 and trouble == "stop":
+            talk.session.stop()
+        if index == 20 and trouble == "source":
+            raise OSError("gone")
+
+    engine = EchoEngine(fail=ModelError("it broke") if trouble == "engine" else None)
+    source = ArraySource(np.concatenate([speech(5), silence(1)]), before_block=before_block)
+    talk = Talk(source, engine=engine, recorder=recorder)
+    talk.session.start()
+    talk.drain()
+    with suppress(OSError, ModelError):
+        talk.session.close()
+
+    [(turn, n_samples, _)] = recorder.turns
+    assert turn == 1
+    assert n_samples >= 0.9 * CAPTURE_RATE
+
+
+class Stubborn(EchoEngine):
+    """Fails once more when it is told to stop."""
+
+    def respond(self, utterance, history):
+        try:
+            yield from super().respond(utterance, history)
+        finally:
+            raise ModelError("the socket is gone")
+
+
+class Deaf(MemorySink):
+    """Cannot tell what was heard."""
+
+    def heard_s(self):
+        raise OSError("no clock")
+
+
+@pytest.mark.parametrize(("engine", "sink"), [(Stubborn(), MemorySink()), (EchoEngine(), Deaf())])
+def test_a_turn_is_told_of_even_when_its_end_fails(engine, sink):
+    talk = Talk(ArraySource(np.concatenate([speech(1), silence(1)])), engine=engine, sink=sink)
+    talk.session.start()
+    talk.drain()
+
+    with pytest.raises((ModelError, OSError)):
+        talk.session.close()
+    assert len(talk.done) == 1
+
+
+class BrokenSink(MemorySink):
+    def flush(self):
+        raise OSError("no device")
+
+
+def test_a_sink_that_cannot_be_flushed_does_not_keep_the_talk_from_ending():
+    talk = Talk(EndlessSource(silence(0.1)), sink=BrokenSink())
+    talk.session.start()
+
+    with pytest.raises(OSError, match="no device"):
+        talk.session.close()
+
+    assert talk.source.closed.is_set()
 
 
 pieces = st.tuples(st.booleans(), st.floats(0.02, 1.5))

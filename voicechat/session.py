@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack
 
 from voicechat.event_stream import EventStream
 from voicechat.farewell import ends_the_talk
@@ -81,9 +82,9 @@ class Session:
         self._announcing: CancelToken | None = None  # of the announcement under way
         self._error: BaseException | None = None
         self._n_running = 2
-        # Not daemons: a talk that is closed has ended them, and one that is not should be seen to hang.
+        # Daemons: closing ends them, and one that a library will not let go must not keep the process alive.
         self._threads = [
-            threading.Thread(target=self._work, args=(work,), name=name)
+            threading.Thread(target=self._work, args=(work,), name=name, daemon=True)
             for name, work in (("voicechat-listen", self._listen), ("voicechat-respond", self._respond))
         ]
 
@@ -120,11 +121,12 @@ class Session:
             current = self._current.utterance.cancel if self._current is not None else None
             tokens = [token for token in (self._announcing, current) if token is not None]
             self._changed.notify_all()
-        for token in tokens:
-            token.cancel()
-        self._sink.flush()
-        self._source.close()
-        self._inbox.put(None)
+        with ExitStack() as ending:  # each of these, whatever becomes of the others; the last one first
+            ending.callback(self._inbox.put, None)
+            ending.callback(self._source.close)
+            ending.callback(self._sink.flush)
+            for token in tokens:
+                ending.callback(token.cancel)
 
     def close(self) -> None:
         """End the talk, wait for the workers and release the devices.
@@ -162,10 +164,12 @@ class Session:
                 self._n_running -= 1
                 last = self._n_running == 0
             if last:
-                self._drop_unanswered()
-                self._events.end()
+                try:
+                    self._fail_unanswered()
+                finally:
+                    self._events.end()
 
-    def _drop_unanswered(self) -> None:
+    def _fail_unanswered(self) -> None:
         """Give the utterances that no responder took any more (its engine could not be loaded) their TurnDone."""
         while True:
             try:
@@ -173,7 +177,7 @@ class Session:
             except queue.Empty:
                 return
             if turn is not None:
-                self._events.put(turn.done(Outcome.DROPPED, heard_s=0.0, first_heard_at=None))
+                self._keep(turn, turn.done(Outcome.FAILED, heard_s=0.0, first_heard_at=None), heard_s=0.0)
 
     def _set_state(self, state: State, turn: int) -> None:
         self._events.put(StateChanged(state, turn))
@@ -210,8 +214,10 @@ class Session:
 
     def _open_turn(self, utterance: Utterance) -> None:
         with self._changed:
-            # An announcement that began in this very moment is heard first; the utterance goes on after it.
-            self._changed.wait_for(lambda: self._announcing is None or self._token.cancelled)
+            if self._announcing is not None:
+                # It began in this very moment and is heard first; the utterance goes on after it, and without it.
+                self._changed.wait_for(lambda: self._announcing is None or self._token.cancelled)
+                self._source.discard()
             if self._token.cancelled:
                 return
             self._n_utterances += 1
@@ -256,9 +262,6 @@ class Session:
             self._history.append(Message("user", done.user_text))
         if done.reply_text:
             self._history.append(Message("assistant", done.reply_text))
-        with self._changed:
-            self._current = None
-            self._changed.notify_all()
         if ends_the_talk(done.user_text):
             self.stop()
 
@@ -271,44 +274,74 @@ class Session:
             self._n_turns += 1
             turn = Turn(self._n_turns, Utterance())
             self._announcing = turn.utterance.cancel
-        try:
-            done = self._speak(turn, engine.announce())
+        done = self._speak(turn, engine.announce())
+        if done.reply_text:
             self._history.append(Message("assistant", done.reply_text))
-        finally:
-            with self._changed:
-                self._announcing = None
-                self._changed.notify_all()
 
     def _speak(self, turn: Turn, reply: Generator[ReplyEvent, None, None]) -> TurnDone:
         """Bring a reply to the sink; whatever happens, the turn gets exactly one TurnDone."""
         cancel = turn.utterance.cancel
-        heard_before_s = self._sink.heard_s()
         outcome = Outcome.FAILED
+        heard_before_s: float | None = None
         try:
+            heard_before_s = self._sink.heard_s()
             if not cancel.cancelled:
                 self._relay(reply, turn)
                 self._sink.finish(cancel)
             if not cancel.cancelled:
                 outcome = Outcome.COMPLETED
-            elif turn.chunks or turn.utterance.finished:
+            elif turn.chunks or turn.utterance.finished or self._token.cancelled:
                 outcome = Outcome.INTERRUPTED
             else:
                 outcome = Outcome.DROPPED
         finally:
-            reply.close()
-            if outcome is not Outcome.COMPLETED:
-                self._sink.flush()
-            heard_s = self._sink.heard_s() - heard_before_s
-            first_heard_at = self._sink.first_heard_at if turn.chunks else None  # not that of the reply before
-            done = turn.done(outcome, heard_s=heard_s, first_heard_at=first_heard_at)
+            done = self._finish(turn, reply, outcome, heard_before_s)
+        return done
+
+    def _finish(
+        self,
+        turn: Turn,
+        reply: Generator[ReplyEvent, None, None],
+        outcome: Outcome,
+        heard_before_s: float | None,
+    ) -> TurnDone:
+        """End a turn: stop what is left of it, let the listener go on, keep the turn and tell of it."""
+        heard_s, first_heard_at = 0.0, None
+        try:
             try:
-                if self._recorder is not None and outcome is not Outcome.DROPPED:
-                    done = self._recorder.record(done, turn.user_audio(), turn.heard_chunks(heard_s))
+                reply.close()
             finally:
-                self._events.put(done)
-        if not self._token.cancelled:
-            self._set_state(State.LISTENING, turn.number)
+                if outcome is not Outcome.COMPLETED:
+                    self._sink.flush()
+                if heard_before_s is not None:
+                    heard_s = self._sink.heard_s() - heard_before_s
+                if turn.chunks:
+                    first_heard_at = self._sink.first_heard_at
+        finally:
+            self._release_the_floor(turn)
+            done = turn.done(outcome, heard_s=heard_s, first_heard_at=first_heard_at)
+            done = self._keep(turn, done, heard_s=heard_s)
         logger.debug("turn %d: %.2f s of speech, %s", turn.number, done.user_s, done.latency)
+        return done
+
+    def _release_the_floor(self, turn: Turn) -> None:
+        with self._changed:
+            if self._current is turn:
+                self._current = None
+            else:
+                self._announcing = None
+            self._changed.notify_all()
+
+    def _keep(self, turn: Turn, done: TurnDone, *, heard_s: float) -> TurnDone:
+        """Record a turn and tell of it; the listener is at work again already."""
+        try:
+            if self._recorder is not None and done.outcome is not Outcome.DROPPED:
+                done = self._recorder.record(done, turn.utterance.so_far(), turn.heard_chunks(heard_s))
+        finally:
+            self._events.put(done)
+            with self._changed:
+                if self._current is None and not self._token.cancelled:  # else the next turn has begun meanwhile
+                    self._set_state(State.LISTENING, turn.number)
         return done
 
     def _relay(self, reply: Generator[ReplyEvent, None, None], turn: Turn) -> None:

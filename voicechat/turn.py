@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from voicechat.types import AudioChunk, Latency, Outcome, TextDelta, TurnDone, UserTranscript, Utterance
 
 
@@ -59,12 +57,6 @@ class Turn:
             reply_s=round(heard_s, 3),
             latency=self._latency(first_heard_at),
         )
-
-    def user_audio(self) -> np.ndarray:
-        """Give what the user said: float32 (n,) at 16 kHz."""
-        if self.utterance.finished or self.utterance.cancel.cancelled:
-            return self.utterance.audio()
-        return np.zeros(0, np.float32)
 
     def heard_chunks(self, heard_s: float) -> list[AudioChunk]:
         """Give the reply's audio, cut where it stopped being heard."""

@@ -129,11 +129,19 @@ class Utterance:
         """Wait for the end and give all of it, float32 (n,) at 16 kHz; when cancelled, what there was."""
         with self._changed:
             self._changed.wait_for(lambda: self._finished or self.cancel.cancelled)
-            return np.concatenate(self._frames) if self._frames else np.zeros(0, np.float32)
+            return self._all_frames()
+
+    def so_far(self) -> np.ndarray:
+        """Give what there is without waiting, float32 (n,) at 16 kHz."""
+        with self._changed:
+            return self._all_frames()
 
     @property
     def finished(self) -> bool:
         return self._finished
+
+    def _all_frames(self) -> np.ndarray:
+        return np.concatenate(self._frames) if self._frames else np.zeros(0, np.float32)
 
     def _wake(self) -> None:
         with self._changed:
@@ -237,9 +245,9 @@ class Latency:
 
 class Outcome(StrEnum):
     COMPLETED = "completed"
-    INTERRUPTED = "interrupted"  # stopped by the user; reply_text is what was heard
-    DROPPED = "dropped"  # no speech after all, or the talk ended before it began
-    FAILED = "failed"  # the engine raised; the session ends with its error
+    INTERRUPTED = "interrupted"  # stopped by the user, or by the end of the talk; reply_text is what was heard
+    DROPPED = "dropped"  # no speech after all
+    FAILED = "failed"  # the engine raised, or could not be loaded; the session ends with its error
 
 
 @dataclass(frozen=True)

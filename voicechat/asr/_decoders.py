@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,18 @@ logger = logging.getLogger(__name__)
 BATCH_BYTES = 2 * 16_000 // 10  # decoded at once: pocketsphinx keeps the GIL meanwhile, for some 20 ms
 FIRST_ESTIMATE_BYTES = 8 * BATCH_BYTES  # 0.8 s
 LAST_ESTIMATE_BYTES = 64 * BATCH_BYTES  # 6.4 s; later it hardly changes, and pocketsphinx follows it by itself
-WEIGHTS = (1.0, 1.05)  # of what any English and the phrases explain; about how often each is what is said
+WEIGHTS = (1.0, 1.2)  # of how well any English, and the phrases, explain the sound; measured
+# The phrases are few, so more of them can be followed, and what they expect is worth more; measured.
+PHRASE_SETTINGS = {
+    "beam": 1e-60,
+    "pbeam": 1e-60,
+    "wbeam": 1e-40,
+    "lpbeam": 1e-50,
+    "lponlybeam": 1e-40,
+    "lw": 10.0,
+    "fwdflatlw": 12.0,
+    "bestpathlw": 13.0,
+}
 N_GENERAL_WORDS = 3000  # of the general language model, that may stand wherever a phrase has a gap
 
 _NOT_WORDS = re.compile(r"\([0-9]+\)|<[^>]*>|\[[^\]]*\]|\+\+[^+]*\+\+")  # variants of pronunciation, fillers
@@ -42,7 +54,7 @@ class Models:
     phrases: str  # in the form of `_phrases.txt`; "" for none
     language_weight: float
     max_active: int
-    _phrase_files: tuple[str, str] | None = None  # language model and dictionary, once they have been made
+    _phrase_files: Mapping[str, str] | None = None  # language model and dictionary, once they have been made
 
     def decoders(self) -> Decoders:
         """Load a set of decoders.
@@ -56,7 +68,7 @@ class Models:
             if self.phrases:
                 # Should two threads come here at once, both make the same.
                 self._phrase_files = self._phrase_files or self._make_phrase_files(searches[0])
-                searches.append(self._decoder_of(lm=self._phrase_files[0], dict=self._phrase_files[1]))
+                searches.append(self._decoder_of(self._phrase_files, **PHRASE_SETTINGS))
             return Decoders(searches, self._measurer())
         except (RuntimeError, ValueError, OSError) as exc:
             raise ModelError(
@@ -66,23 +78,24 @@ class Models:
     def _decoder(self, **settings: Any) -> Any:
         from pocketsphinx import Decoder
 
-        return Decoder(
-            hmm=str(self.acoustic_model),
-            lw=self.language_weight,
-            maxhmmpf=self.max_active,
-            maxwpf=10,  # ends of words in one frame; halves the time at no cost
-            loglevel="FATAL",
-            **settings,
-        )
+        common = {
+            "hmm": str(self.acoustic_model),
+            "lw": self.language_weight,
+            "maxhmmpf": self.max_active,
+            "maxwpf": 10,  # ends of words in one frame; halves the time at no cost
+            "loglevel": "FATAL",
+        }
+        return Decoder(**common | settings)
 
-    def _decoder_of(self, **contents: str) -> Any:
+    def _decoder_of(self, contents: Mapping[str, str], **settings: Any) -> Any:
         """Load a decoder some of whose files exist as texts only."""
         with TemporaryDirectory(prefix="voicechat-") as folder:
             for name, text in contents.items():
                 Path(folder, name).write_text(text, "utf-8")
-            return self._decoder(**{"lm": None} | {name: str(Path(folder, name)) for name in contents})
+                settings[name] = str(Path(folder, name))
+            return self._decoder(**settings)
 
-    def _make_phrase_files(self, general: Any) -> tuple[str, str]:
+    def _make_phrase_files(self, general: Any) -> dict[str, str]:
         """Make a model that expects the phrases and, in their gaps, the commonest words of another's model."""
         pronunciations: dict[str, list[str]] = {}  # word -> its lines
         for line in self.dictionary.read_text("utf-8").splitlines():
@@ -95,13 +108,13 @@ class Models:
         unknown = [word for word in words if word not in pronunciations and word not in ("<s>", "</s>")]
         if unknown:
             logger.warning("not in the dictionary, so never recognized: %s", " ".join(unknown))
-        return model, "\n".join(line for word in words for line in pronunciations.get(word, []))
+        return {"lm": model, "dict": "\n".join(line for word in words for line in pronunciations.get(word, []))}
 
     def _measurer(self) -> Any:
         """Load a decoder that knows a single word: for measuring cepstra only, which makes it fast."""
         with self.dictionary.open(encoding="utf-8") as lines:
             line = next((line for line in lines if _word(line).isalpha()), "")
-        decoder = self._decoder_of(dict=line)
+        decoder = self._decoder_of({"dict": line}, lm=None)
         decoder.add_jsgf_string("one", f"#JSGF V1.0; grammar one; public <one> = {_word(line)};")
         decoder.activate_search("one")
         return decoder

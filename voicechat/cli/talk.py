@@ -187,7 +187,7 @@ def talk(
         typer.Option(
             metavar="NAME",
             rich_help_panel=_DEVICES,
-            help="The microphone: part of its name, or its index (`voicechat devices`); it is remembered. Key: audio.mic.",
+            help="The microphone: part of its name, or its index (`voicechat devices`); remembered. Key: audio.mic.",
         ),
     ] = None,
     speaker: Annotated[
@@ -209,7 +209,7 @@ def talk(
         typer.Option(
             metavar="MS",
             rich_help_panel=_TURNS,
-            help="Silence that ends your turn: 100 to 10000, usually 500; more if you pause to think. Key: turn.end_silence_ms.",
+            help="Silence that ends your turn: 100 to 10000, usually 500; more if you think. Key: turn.end_silence_ms.",
         ),
     ] = None,
     min_speech_ms: Annotated[
