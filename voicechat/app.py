@@ -12,8 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -76,15 +75,18 @@ def run_talk(config: Config, request: TalkRequest) -> None:
     events = EventStream()
     events.put(Notice(_introduction(config)))
     with ExitStack() as stack:
+        signals = stack.enter_context(_Signals(events))
         engine = stack.enter_context(closing(_EngineLoader(config)))
         listener = _listener(config, request)
-        recorder = _recorder(request, events)
         source, sink = _ends(config, request, events, stack)
+        recorder = _recorder(request, events)
         session = Session(
             source=source, sink=sink, listener=listener, load_engine=engine, events=events, recorder=recorder
         )
         stack.callback(session.close)
-        _show(session, events, stack.enter_context(_view(config, request, stack)))
+        view = stack.enter_context(_view(config, request, stack))
+        stack.callback(signals.hold)
+        _show(session, events, view, signals)
         session.close()
         if request.inputs and session.n_utterances == 0:
             raise NoSpeechError(f"no speech found in {', '.join(map(printable_path, request.inputs))}")
@@ -100,46 +102,71 @@ def _check(request: TalkRequest) -> None:
             raise ConfigError(f"--output {printable_path(path)} is also an input, and would be lost; name another file")
 
 
-def _show(session: Session, events: EventStream, view: View) -> None:
+def _show(session: Session, events: EventStream, view: View, signals: _Signals) -> None:
     """Show the talk's events until the last; the main thread is here for the whole talk."""
     interrupted_at = -math.inf  # of the last Ctrl-C that stopped a reply
     ending: BaseException | None = None
     deadline = math.inf  # for what comes after the end was asked for
-    with _signals(events) as pending:
-        session.start()
-        while not events.ended and time.monotonic() < deadline:
-            event = events.next(TICK_S)
-            if event is not None:
-                view.show(event)
-            view.tick()
-            while pending:
-                number, now = pending.pop(0), time.monotonic()
-                if number == signal.SIGINT and now - interrupted_at > SECOND_PRESS_S and session.interrupt():
-                    interrupted_at = now
-                    continue
-                ending = ending or (KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number))
-                deadline = min(deadline, now + JOIN_TIMEOUT_S)
-                session.stop()
+    session.start()
+    while not events.ended and time.monotonic() < deadline:
+        event = events.next(TICK_S)
+        if event is not None:
+            view.show(event)
+        view.tick()
+        while (number := signals.take()) is not None:
+            now = time.monotonic()
+            if number == signal.SIGINT and now - interrupted_at > SECOND_PRESS_S and session.interrupt():
+                interrupted_at = now
+                continue
+            ending = ending or signals.exception(number)
+            deadline = min(deadline, now + JOIN_TIMEOUT_S)
+            session.stop()
     if ending is not None:
         raise ending
 
 
-@contextmanager
-def _signals(events: EventStream) -> Iterator[list[int]]:
-    """Note signals in a list instead of raising wherever the main thread happens to be."""
-    pending: list[int] = []
+class _Signals:
+    """Notes signals instead of raising wherever the main thread happens to be.
 
-    def note(number: int, _frame: object) -> None:
-        pending.append(number)
-        events.wake()
+    One that comes while another still waits to be taken does raise: the main thread is stuck, in a terminal or a pipe
+    that nobody reads. After `hold` none does, so that what is being closed is completed.
+    """
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, note) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
-    try:
-        yield pending
-    finally:
-        for number, handler in before.items():
+    def __init__(self, events: EventStream) -> None:
+        self._events = events
+        self._waiting: list[int] = []
+        self._held = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Signals:
+        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        for number in numbers:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def take(self) -> int | None:
+        """Give the next signal, None if none waits."""
+        return self._waiting.pop(0) if self._waiting else None
+
+    def hold(self) -> None:
+        """From here on only note."""
+        self._held = True
+
+    @staticmethod
+    def exception(number: int) -> BaseException:
+        """Give what ends the process with a signal's exit code."""
+        return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+
+    def _note(self, number: int, _frame: object) -> None:
+        if self._waiting and not self._held:
+            raise self.exception(number)
+        self._waiting.append(number)
+        self._events.wake()
 
 
 def _ends(config: Config, request: TalkRequest, events: EventStream, stack: ExitStack) -> tuple[AudioSource, AudioSink]:
@@ -147,38 +174,41 @@ def _ends(config: Config, request: TalkRequest, events: EventStream, stack: Exit
     portaudio: PortAudio | None = None
     if not request.inputs or request.output is None or request.play:
         portaudio = _portaudio(request, events, stack)
-    with ExitStack() as undo:  # if the second end cannot be opened, the first is closed
-        source: AudioSource
-        if request.inputs:
-            gap_s = config.turn.end_silence_ms / 1000 + GAP_BEYOND_SILENCE_S
-            source = FileSource(
-                request.inputs,
-                notify=events.put,
-                gap_s=gap_s,
-                input_rate=request.input_rate,
-                realtime=request.realtime,
-            )
-        else:
-            assert portaudio is not None
-            source = _microphone(config, portaudio, events)
-        undo.callback(source.close)
-        sink = _sink(config, request, portaudio, events)
-        undo.pop_all()
-    return source, sink
-
-
-def _sink(config: Config, request: TalkRequest, portaudio: PortAudio | None, events: EventStream) -> AudioSink:
-    if request.output is None:
+    source: AudioSource
+    if request.inputs:
+        source = FileSource(
+            request.inputs,
+            notify=events.put,
+            gap_s=config.turn.end_silence_ms / 1000 + GAP_BEYOND_SILENCE_S,
+            input_rate=request.input_rate,
+            realtime=request.realtime,
+        )
+    else:
         assert portaudio is not None
-        return _speaker(config, portaudio, events)
-    file = FileSink(request.output)
-    if portaudio is None or not request.play:
-        return file
+        source = _microphone(config, portaudio, events)
+    stack.callback(source.close)
+    return source, _sink(config, request, portaudio, events, stack)
+
+
+def _sink(
+    config: Config, request: TalkRequest, portaudio: PortAudio | None, events: EventStream, stack: ExitStack
+) -> AudioSink:
+    file: FileSink | None = None
+    if request.output is not None:
+        file = FileSink(request.output)
+        stack.callback(file.close)
+        if portaudio is None or not request.play:
+            return file
+    assert portaudio is not None
     try:
-        return TeeSink(file, _speaker(config, portaudio, events))
+        speaker = _speaker(config, portaudio, events)
     except AudioDeviceError as error:
+        if file is None:
+            raise
         events.put(_not_played(error))
         return file
+    stack.callback(speaker.close)
+    return speaker if file is None else TeeSink(file, speaker)
 
 
 def _portaudio(request: TalkRequest, events: EventStream, stack: ExitStack) -> PortAudio | None:
