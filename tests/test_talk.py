@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -224,3 +226,24 @@ def test_a_signal_ends_the_talk_in_order(number, code, reason, tmp_path):
         assert process.wait(TIMEOUT_S) == code
     assert rest[-1] == {"event": "talk_ended", "turns": 0, "reason": reason}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_second_signal_ends_a_talk_whose_output_nobody_reads(tmp_path):
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):  # fill it, as if someone had stopped to read long ago
+        while os.write(writer, bytes(1024)):
+            pass
+    os.set_blocking(writer, True)
+    arguments = ["talk", "--input", str(QUESTION), "--output", str(tmp_path / "reply.wav"), "--json"]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=writer, stderr=subprocess.DEVNULL) as process:
+        os.close(writer)
+        code = None
+        while code is None:
+            process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                code = process.wait(0.5)
+    os.close(reader)
+
+    assert code in (143, -signal.SIGTERM)  # the latter if the first came before Python was up

@@ -45,6 +45,7 @@ from voicechat.ui.plain import PlainLog
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.1  # between two looks at the screen when nothing happens
+STDOUT_DESCRIPTOR = 1
 STDIO = "-"  # as a file's name: standard input or output
 GAP_BEYOND_SILENCE_S = 0.3  # between two input files, more than the silence that ends a turn
 SECOND_PRESS_S = 1.0  # a second Ctrl-C within this time ends the talk, whatever is under way
@@ -128,8 +129,9 @@ def _show(session: Session, events: EventStream, view: View, signals: _Signals) 
 class _Signals:
     """Notes signals instead of raising wherever the main thread happens to be.
 
-    One that comes while another still waits to be taken does raise: the main thread is stuck, in a terminal or a pipe
-    that nobody reads. After `hold` none does, so that what is being closed is completed.
+    One that comes while another still waits to be taken does raise: the main thread is stuck in a pipe that nobody
+    reads, and whatever it would still write there goes nowhere. After `hold` none raises, so that what is being closed
+    is completed.
     """
 
     def __init__(self, events: EventStream) -> None:
@@ -164,6 +166,7 @@ class _Signals:
 
     def _note(self, number: int, _frame: object) -> None:
         if self._waiting and not self._held:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT_DESCRIPTOR)
             raise self.exception(number)
         self._waiting.append(number)
         self._events.wake()
