@@ -27,7 +27,7 @@ def device(kind: Kind = "input", **changes: Any) -> Device:
 
 
 class FakeStream:
-    """What sounddevice would give: a clock that the test moves."""
+    """What sounddevice would give: a clock that the test moves, and that fails once the device is `pulled`."""
 
     def __init__(self, *, samplerate: int, channels: int, blocksize: int, latency: float, device: int) -> None:
         self.samplerate = float(samplerate)
@@ -36,13 +36,38 @@ class FakeStream:
         self.latency = latency
         self.active = False
         self.closed = False
-        self.time = 100.0
+        self.pulled = False
+        self._time = 100.0
+
+    @property
+    def time(self) -> float:
+        if self.pulled:
+            raise driver_error()("no stream time")
+        return self._time
+
+    @time.setter
+    def time(self, value: float) -> None:
+        self._time = value
+
+    @property
+    def active(self) -> bool:
+        if self.pulled:
+            raise driver_error()("no such device")
+        return self._active
+
+    @active.setter
+    def active(self, value: bool) -> None:
+        self._active = value
 
     def start(self) -> None:
+        if self.pulled:
+            raise driver_error()("no such device")
         self.active = True
 
     def abort(self) -> None:
         self.active = False
+        if self.pulled:
+            raise driver_error()("no such device")
 
     def close(self) -> None:
         self.active = False
@@ -136,3 +161,6 @@ class FakePortAudio:
 
     def close_stream(self, stream: Any) -> None:
         stream.close()
+
+    def leave_behind(self) -> None:
+        raise AssertionError("no fake device hangs")

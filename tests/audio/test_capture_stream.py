@@ -76,3 +76,13 @@ def test_a_discard_also_forgets_what_the_device_had_captured_and_not_delivered()
         backend.capture(np.full((BLOCK, 1), value, np.float32))
 
     assert stream.read().tolist() == [2.0] * BLOCK
+
+
+def test_a_pulled_device_is_taken_for_half_a_buffer_old_and_for_dead():
+    backend, stream = capture()
+    backend.capture(np.ones((BLOCK, 1), np.float32))
+    backend.recorders[0].stream.pulled = True
+
+    assert stream.age_s() == 0.05
+    stream.discard()
+    assert not stream.active

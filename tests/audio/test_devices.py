@@ -61,3 +61,10 @@ def test_a_name_that_means_none_or_several_is_refused_with_what_to_do(wanted, me
 def test_a_machine_without_any_device_is_told_how_to_go_on():
     with pytest.raises(AudioDeviceError, match="no output device; plug in a speaker, or use --output FILE"):
         match_device([], None, "output")
+
+
+def test_a_full_name_means_its_device_although_another_host_api_has_the_same_name():
+    both = [device(index=1, name="Headset"), device(index=4, name="Headset", host_api="MME", in_default_api=False)]
+    longer = device(index=5, name="Headset, MME", host_api="MME 2", in_default_api=True)
+
+    assert [match_device([*both, longer], one.full_name, "input") for one in both] == both

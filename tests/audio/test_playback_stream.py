@@ -6,6 +6,8 @@ import pytest
 from tests.audio.fake_device import BLOCK, LATENCY_S, RATE, Backend, DeviceClock, device
 from voicechat.audio import playback_stream
 from voicechat.audio.playback_stream import PLAYBACK_RING_S, PlaybackStream
+from voicechat.audio.playback_stream import StreamClock as RealClock
+from voicechat.audio.streams import driver_error
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +109,47 @@ def test_after_two_aborts_nothing_old_is_played():
     stream.write(np.full(BLOCK, 0.3, np.float32))
 
     assert backend.play()[:, 0] == pytest.approx(0.3)
+
+
+def test_a_pulled_device_is_silenced_without_a_word_and_is_dead():
+    backend, stream = playback()
+    stream.write(np.ones(RATE, np.float32))
+    for _ in range(12):
+        backend.play()
+    backend.mixers[0].stream.pulled = True
+    stream._clock = RealClock(backend.mixers[0])
+    stream.abort()
+
+    assert not stream.active
+
+
+class Clock:
+    """A stream whose clock fails from the second look on, or from the first."""
+
+    def __init__(self, *answers: float) -> None:
+        self._answers = list(answers)
+
+    @property
+    def time(self) -> float:
+        if not self._answers:
+            raise driver_error()("no stream time")
+        return self._answers.pop(0)
+
+
+def test_a_clock_that_stopped_goes_on_from_what_it_last_said(monkeypatch):
+    monkeypatch.setattr(playback_stream, "CLOCK_EVERY_S", 0.0)
+    clock = RealClock(Clock(1e9))
+
+    assert clock.now() == pytest.approx(1e9, abs=1)
+    assert clock.now() == pytest.approx(1e9, abs=1)
+
+
+def test_without_any_answer_sound_is_heard_as_late_as_the_device_says_and_no_sooner_than_it_was_taken():
+    backend, stream = playback()
+    stream._clock = RealClock(Clock())
+    stream.write(np.ones(5 * BLOCK, np.float32))
+    backend.play()
+
+    assert stream.n_heard() == 0
+    stream._runs[0]._heard_from -= 1  # a second later
+    assert stream.n_heard() == BLOCK

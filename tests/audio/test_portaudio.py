@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +137,52 @@ def test_a_stream_that_does_not_close_is_left_behind_and_the_list_is_not_refresh
 
 def test_a_probe_is_given_up_when_nobody_waits_any_more():
     assert not portaudio._fresh_process_sees("mic", "input", give_up=lambda: True)
+
+
+PROBE_FROM_HERE = """
+import pathlib, sys
+from voicechat.audio.portaudio import _fresh_process_sees
+_fresh_process_sees("mic", "input", give_up=lambda: False)
+print(pathlib.Path("ran").exists())
+"""
+
+
+def test_a_probe_runs_nothing_of_the_current_directory(tmp_path):
+    (tmp_path / "json.py").write_text("open('ran', 'w')\nraise SystemExit")
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", PROBE_FROM_HERE],
+        check=True,
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.stdout == "False\n", run.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "seen"),
+    [
+        ("print('[[\"mic\", 1, 0]]')", True),
+        ("print('[[\"mic\", 0, 2]]')", False),
+        ("print('[[\"mic\", 1, 0]]'); raise SystemExit(1)", False),
+        ("print('a library says hello')", False),
+        ("print('[1, 2]')", False),
+        ("print('[[\"mic\"]]')", False),
+        ("print('null')", False),
+        ("", False),
+    ],
+)
+def test_a_probe_that_cannot_be_understood_sees_nothing(program, seen, monkeypatch):
+    monkeypatch.setattr(portaudio, "PROBE", program)
+
+    assert portaudio._fresh_process_sees("mic", "input", give_up=lambda: False) is seen
+
+
+def test_a_probe_that_cannot_be_started_sees_nothing(monkeypatch):
+    monkeypatch.setattr(portaudio.sys, "executable", "/no/such/python")
+
+    assert not portaudio._fresh_process_sees("mic", "input", give_up=lambda: False)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests.audio.fake_device import BLOCK, LATENCY_S, RATE, Backend, DeviceClock, FakePortAudio
 from voicechat.audio import playback_stream
+from voicechat.audio.playback_stream import PlaybackStream
+from voicechat.audio.playback_stream import StreamClock as RealClock
 from voicechat.audio.speaker import PlayQueue, Speaker
 from voicechat.types import AudioChunk, CancelToken, Notice
 
@@ -225,3 +227,60 @@ def test_closing_ends_a_blocked_write():
     writer.join(TIMEOUT_S)
 
     assert not writer.is_alive()
+
+
+def test_a_pulled_speaker_can_still_be_asked_silenced_and_closed(monkeypatch):
+    monkeypatch.setattr(playback_stream, "StreamClock", RealClock)
+    backend = Backend()
+    out = speaker(backend)
+    out.write(chunk(50), CancelToken())
+    backend.play()
+    backend.mixers[0].stream.pulled = True
+
+    assert out.heard_s() == pytest.approx(0.0, abs=0.02)
+    out.flush()
+    out.close()
+    assert backend.mixers[0].stream.closed
+
+
+def test_closing_releases_a_device_whose_flush_hangs():
+    backend = Backend()
+    out = speaker(backend)
+    out.write(chunk(50), CancelToken())
+    hanging, release = threading.Event(), threading.Event()
+
+    def abort() -> None:
+        hanging.set()
+        release.wait(TIMEOUT_S)
+
+    backend.mixers[0].stream.abort = abort
+    portaudio = out._keeper._portaudio
+    left_behind = threading.Event()
+    portaudio.leave_behind = left_behind.set
+    flusher = threading.Thread(target=out.flush)
+    flusher.start()
+    assert hanging.wait(TIMEOUT_S)
+    closer = threading.Thread(target=out.close)
+    closer.start()
+
+    assert left_behind.wait(TIMEOUT_S)
+    assert not release.is_set()
+    release.set()
+    for thread in (flusher, closer):
+        thread.join(TIMEOUT_S)
+
+
+def test_a_reply_that_ends_on_a_device_of_another_rate_ends_whole():
+    backend = Backend()
+    out = speaker(backend)
+    token = CancelToken()
+    out.write(chunk(50, 0.5, 24_000), token)
+    backend.play()
+    backend.mixers[0].stream.active = False
+    out._keeper._open_stream = lambda found: PlaybackStream(found, buffer_ms=100, sample_rate=16_000, backend=backend)
+    out.write(chunk(0), token)
+    out._pump(out._keeper.live_stream())
+    Running(backend, lambda: out.finish(token), mixer=-1)
+
+    assert out.sample_rate == 16_000
+    assert out.heard_s() == pytest.approx(0.5, abs=1e-3)

@@ -35,9 +35,12 @@ class Machine:
     n_rescans: int = 0
     streams: list[Stream] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    wanted: list[object] = field(default_factory=list)
+    n_left_behind: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def find(self, wanted, kind):
+        self.wanted.append(wanted)
         if not self.present:
             raise AudioDeviceError("no such device")
         return device(name=self.name)
@@ -55,6 +58,9 @@ class Machine:
     def close_stream(self, stream):
         stream.close()
 
+    def leave_behind(self):
+        self.n_left_behind += 1
+
     def open(self, found):
         self.streams.append(Stream(found))
         return self.streams[-1]
@@ -62,8 +68,8 @@ class Machine:
     def notify(self, notice: Notice) -> None:
         self.notices.append(notice.text)
 
-    def keeper(self, *, wait: bool = True) -> StreamKeeper[Stream]:
-        return StreamKeeper(self, "input", None, self.open, lock=threading.Lock(), wait=wait, notify=self.notify)
+    def keeper(self, wanted: str | None = None, *, wait: bool = True) -> StreamKeeper[Stream]:
+        return StreamKeeper(self, "input", wanted, self.open, lock=threading.Lock(), wait=wait, notify=self.notify)
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +144,7 @@ def test_a_device_that_went_away_ends_the_talk_if_it_is_not_waited_for():
     keeper = machine.keeper(wait=False)
     machine.streams[0].active = machine.present = False
 
-    with pytest.raises(AudioDeviceError, match="the microphone 'fake' went away"):
+    with pytest.raises(AudioDeviceError, match="'fake' went away; plug it in again, or leave out --no-wait"):
         keeper.live_stream()
 
 
@@ -192,3 +198,58 @@ def test_closing_twice_is_closing_once():
 
     assert machine.streams[0].closed
     assert keeper.live_stream() is None
+
+
+@pytest.mark.parametrize(("wanted", "again"), [(None, None), ("fa", "fake, none")])
+def test_a_named_device_is_opened_again_by_its_name_and_host_api(wanted, again):
+    machine = Machine()
+    keeper = machine.keeper(wanted)
+    machine.streams[0].active = False
+    keeper.live_stream()
+
+    assert machine.wanted == [wanted, again]
+
+
+def test_closing_does_not_wait_for_ever_for_a_thread_that_hangs_in_a_driver(monkeypatch):
+    monkeypatch.setattr(stream_keeper, "LOCK_LIMIT_S", 0.02)
+    machine = Machine()
+    keeper = machine.keeper()
+    closer = threading.Thread(target=keeper.close)
+    with machine.lock:  # another thread opens a device
+        closer.start()
+        closer.join(5.0)
+
+    assert not closer.is_alive()
+    assert machine.n_left_behind == 1
+    assert keeper.live_stream() is None
+
+
+class OwnerLock:
+    """The owner's lock; notes whether PortAudio was kept from a refresh when it was taken."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.refresh_was_kept_off: list[bool] = []
+
+    def acquire(self, timeout: float = -1.0) -> bool:
+        self.refresh_was_kept_off.append(self._machine.lock._is_owned())
+        return True
+
+    def release(self) -> None: ...
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_exc_info: object) -> None: ...
+
+
+def test_no_refresh_can_come_between_taking_a_stream_away_and_closing_it():
+    machine = Machine()
+    keeper = machine.keeper()
+    owner = keeper._lock = OwnerLock(machine)
+    keeper.suspend()
+    keeper.live_stream()
+    keeper.close()
+
+    assert len(owner.refresh_was_kept_off) >= 3
+    assert all(owner.refresh_was_kept_off)

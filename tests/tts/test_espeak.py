@@ -38,7 +38,7 @@ def alike(a: np.ndarray, b: np.ndarray) -> bool:
     """Tell whether two recordings are of the same text: the voice trembles a little, and never twice the same way."""
     n = min(len(a), len(b))
     loudness = [np.sqrt([np.mean(part**2) for part in np.array_split(each[:n], 1 + n // 1102)]) for each in (a, b)]
-    return abs(len(a) - len(b)) < 0.01 * 22_050 and bool(np.corrcoef(loudness)[0, 1] > 0.95)
+    return abs(len(a) - len(b)) < 0.02 * 22_050 and bool(np.corrcoef(loudness)[0, 1] > 0.95)
 
 
 def process_ids(synthesizer: EspeakSynthesizer) -> list[int]:
@@ -312,3 +312,26 @@ def test_the_process_imports_nothing_but_the_standard_library():
 
     assert "json" in loaded
     assert not {"numpy", "voicechat"} & set(loaded)
+
+
+@pytest.mark.parametrize("name", ["en-us\udcff", "\udcff", "en-us+\udcff"])
+def test_a_name_that_is_no_text_is_no_voice(name: str):
+    with pytest.raises(ConfigError, match="has no voice") as refused:
+        espeak.load(Options(voice=name))
+
+    assert str(refused.value).isprintable()
+
+
+def test_a_refused_voice_is_not_told_as_the_one_that_was_meant():
+    assert "did you mean 'en-ub'" in str(espeak._unknown_voice("en-us", ["en-us", "en-ub"]))
+    assert "did you mean" not in str(espeak._unknown_voice("DE", ["de", "fr"]))
+
+
+def test_a_voice_that_never_says_it_is_ready_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    program = tmp_path / "program.py"
+    program.write_text("import time; time.sleep(60)")
+    monkeypatch.setattr(_espeak_process, "__file__", str(program))
+    monkeypatch.setattr(espeak, "START_LIMIT_S", 0.1)
+
+    with pytest.raises(ModelError, match="espeak-ng did not start"):
+        espeak.load(Options())

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from voicechat.audio.devices import Device
-from voicechat.audio.streams import BYTES_PER_SAMPLE, callback_backend, open_native, ring_size, start
+from voicechat.audio.streams import (
+    BYTES_PER_SAMPLE,
+    callback_backend,
+    is_active,
+    open_native,
+    ring_size,
+    start,
+    stream_time,
+)
 
 CAPTURE_RING_S = 10.0  # how long nobody may read before audio is lost
 
@@ -59,7 +67,7 @@ class CaptureStream:
 
     @property
     def active(self) -> bool:
-        return bool(self._recorder.active)
+        return is_active(self._recorder)
 
     @property
     def captured_s(self) -> float:
@@ -98,11 +106,13 @@ class CaptureStream:
         """Seconds since the newest sample that was read met the converter.
 
         From the converter's clock where that makes sense; a sound server's is off by up to a second when the stream
-        starts, and then half the buffer is as good a guess as any.
+        starts, a pulled device has none, and then half the buffer is as good a guess as any.
         """
-        read_until = self._action.actual_time + self._n_read / self.sample_rate
-        age_s = float(self._recorder.time - read_until)
         buffer_s = float(self._recorder.latency)
+        now = stream_time(self._recorder)
+        if now is None:
+            return buffer_s / 2
+        age_s = now - float(self._action.actual_time) - self._n_read / self.sample_rate
         return age_s if 0 <= age_s <= buffer_s else buffer_s / 2
 
     def _rearm(self) -> None:

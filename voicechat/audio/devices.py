@@ -29,14 +29,19 @@ class Device:
     is_default: bool  # the one that is used when none is named
     in_default_api: bool  # Windows lists each device once per host API
 
+    @property
+    def full_name(self) -> str:
+        """What means this device and no other, now and after a rescan, except for a twin: "name, host API"."""
+        return f"{self.name}, {self.host_api}"
+
 
 def match_device(devices: Sequence[Device], wanted: str | int | None, kind: Kind) -> Device:
     """Give the device that `wanted` means.
 
     Args:
         devices: those of this kind.
-        wanted: an index, a name or a part of one in any case; None is the default device. A whole name goes before a
-            part of one, and the default host API before the others.
+        wanted: an index, a name or a part of one in any case; None is the default device. A full name ("name, host
+            API") goes before a whole name, that before a part of one, and the default host API before the others.
 
     Raises:
         AudioDeviceError: If none fits, or several do.
@@ -56,9 +61,10 @@ def match_device(devices: Sequence[Device], wanted: str | int | None, kind: Kind
 
 def _match_name(devices: Sequence[Device], wanted: str, kind: Kind) -> Device:
     folded = wanted.casefold()
-    fitting = [device for device in devices if folded in f"{device.name}, {device.host_api}".casefold()]
+    fitting = [device for device in devices if folded in device.full_name.casefold()]
     if not fitting:
         raise AudioDeviceError(f"no {kind} device matches {wanted!r}; run `voicechat devices`")
+    fitting = [device for device in fitting if device.full_name.casefold() == folded] or fitting
     fitting = [device for device in fitting if device.name.casefold() == folded] or fitting
     fitting = [device for device in fitting if device.in_default_api] or fitting
     # The same name twice is two cards of one make: the first is as good as any, and the index tells them apart.

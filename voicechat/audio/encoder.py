@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from io import RawIOBase
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
@@ -74,7 +75,9 @@ class AudioEncoder:
         sample_rate: Hz of the file, None before the first chunk.
     """
 
-    def __init__(self, file: BinaryIO, file_format: AudioFormat, *, bit_rate_kbps: int | None = None) -> None:
+    def __init__(
+        self, file: BinaryIO | RawIOBase, file_format: AudioFormat, *, bit_rate_kbps: int | None = None
+    ) -> None:
         """Take an open file.
 
         Raises:

@@ -172,8 +172,9 @@ def _open(path: str) -> io.RawIOBase:
             file.name = "input" + Path(path).suffix.encode("ascii", "ignore").decode()
             return file
         # Without O_NONBLOCK, opening a named pipe would wait for its writer where close() cannot end it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        os.set_blocking(descriptor, True)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        if hasattr(os, "set_blocking"):  # Windows has it from Python 3.12 on, and no O_NONBLOCK to undo
+            os.set_blocking(descriptor, True)
         return PipeReader(descriptor)
     except OSError as exc:
         raise _unreadable(label, exc) from exc

@@ -180,7 +180,7 @@ class Microphone:
         self._adopt(stream)
 
     def close(self) -> None:
-        """Release the device; a blocked `read()` gives None. Idempotent, from any thread, two seconds at most."""
+        """Release the device; a blocked `read()` gives None. Idempotent, from any thread, some seconds at most."""
         self._keeper.close()
 
     def _adopt(self, stream: CaptureStream | None) -> None:

@@ -7,12 +7,22 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from voicechat.audio.devices import Device
-from voicechat.audio.streams import BYTES_PER_SAMPLE, callback_backend, driver_error, open_native, ring_size, start
+from voicechat.audio.streams import (
+    BYTES_PER_SAMPLE,
+    callback_backend,
+    driver_error,
+    is_active,
+    open_native,
+    ring_size,
+    start,
+    stream_time,
+)
 
 PLAYBACK_RING_S = 2.0  # how far `write` may run ahead of the speaker
 CLOCK_EVERY_S = 10.0  # by then two clocks are a millisecond apart, at the worst
@@ -58,15 +68,17 @@ class StreamClock:
         self._asked_at = 0.0
 
     def now(self) -> float:
+        """Give the time on the stream's clock in seconds; if its device is gone, what it would be."""
         asked_at = time.monotonic()
         if self._ahead_s is None or asked_at - self._asked_at > CLOCK_EVERY_S:
-            told = float(self._stream.time)
+            told = stream_time(self._stream)
             answered_at = time.monotonic()
             # An answer that took long says little about when it was true.
-            if self._ahead_s is None or answered_at - asked_at < CLOCK_S:
+            if told is not None and (self._ahead_s is None or answered_at - asked_at < CLOCK_S):
                 self._ahead_s = told - (asked_at + answered_at) / 2
                 self._asked_at = answered_at
-        return time.monotonic() + self._ahead_s
+        # Without any answer our own clock serves: each run then begins when it is first looked at.
+        return time.monotonic() + (self._ahead_s or 0.0)
 
 
 class PlaybackStream:
@@ -111,7 +123,7 @@ class PlaybackStream:
 
     @property
     def active(self) -> bool:
-        return bool(self._mixer.active)
+        return is_active(self._mixer)
 
     def write(self, samples: np.ndarray) -> int:
         """Hand over mono float32 (n,); give how many there was room for. Never waits."""
@@ -168,7 +180,8 @@ class PlaybackStream:
         self._n_heard_before = self.n_heard()
         self._runs.clear()
         self._n_written = self._n_ended = self._n_played_before = 0
-        self._mixer.abort()
+        with suppress(driver_error()):
+            self._mixer.abort()
         # The stream is at rest, so its ring may be emptied from here; its action ends when it finds it so. The next
         # words get a ring of their own, which that action knows nothing of.
         self._ring.flush()

@@ -24,7 +24,8 @@ from voicechat.errors import AudioDeviceError
 
 CLOSE_LIMIT_S = 2.0  # Core Audio can take for ever
 PROBE_LIMIT_S = 10.0
-# Prints [[name, n_inputs, n_outputs], ...] as a process that starts now sees them.
+# Prints [[name, n_inputs, n_outputs], ...] as a process that starts now sees them. To be run with -P: no file of the
+# current directory may stand in for one of the modules.
 PROBE = """
 import json, sounddevice
 print(json.dumps([[d["name"], d["max_input_channels"], d["max_output_channels"]] for d in sounddevice.query_devices()]))
@@ -163,9 +164,12 @@ class PortAudio:
         closer.start()
         closer.join(CLOSE_LIMIT_S)
         if closer.is_alive():
-            logger.warning("an audio device does not close; it is left behind")
-            # sounddevice's exit handler would wait for it.
-            atexit.unregister(self._sounddevice._exit_handler)
+            self.leave_behind()
+
+    def leave_behind(self) -> None:
+        """Say that a stream will never be closed, and see to it that the end of the process does not wait for it."""
+        logger.warning("an audio device does not close; it is left behind")
+        atexit.unregister(self._sounddevice._exit_handler)
 
     def _close_now(self, stream: Any) -> None:
         try:
@@ -220,9 +224,12 @@ class QuietLibraries:
 
 def _fresh_process_sees(name: str, kind: Kind, *, give_up: Callable[[], bool]) -> bool:
     """Ask a process that has just initialised PortAudio; half a second of CPU, but it disturbs no stream."""
-    probe = subprocess.Popen(
-        [sys.executable, "-c", PROBE], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-P", "-c", PROBE]
+    try:
+        probe = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except OSError as exc:
+        logger.debug("%s: %s", command[0], exc)
+        return False
     waited_s = 0.0
     with probe:
         while probe.poll() is None:
@@ -235,9 +242,18 @@ def _fresh_process_sees(name: str, kind: Kind, *, give_up: Callable[[], bool]) -
                 waited_s += 0.05
         assert probe.stdout is not None
         output = probe.stdout.read()
-    if probe.returncode != 0:
+    return probe.returncode == 0 and _is_listed(name, kind, output)
+
+
+def _is_listed(name: str, kind: Kind, output: bytes) -> bool:
+    """Look a device up in what the probe printed; what cannot be understood lists none."""
+    try:
+        return any(
+            seen == name and (n_in if kind == "input" else n_out) > 0 for seen, n_in, n_out in json.loads(output)
+        )
+    except (ValueError, TypeError) as exc:
+        logger.debug("no device list from a fresh process: %s", exc)
         return False
-    return any(seen == name and (n_in if kind == "input" else n_out) for seen, n_in, n_out in json.loads(output))
 
 
 def _how_to_install(reason: str) -> str:

@@ -18,7 +18,7 @@ from voicechat.audio.microphone import ignore_notice
 from voicechat.audio.playback_stream import PlaybackStream
 from voicechat.audio.portaudio import PortAudio
 from voicechat.audio.resample import Resampler
-from voicechat.audio.stream_keeper import StreamKeeper
+from voicechat.audio.stream_keeper import OWNER_LIMIT_S, StreamKeeper
 from voicechat.types import AudioChunk, CancelToken, Notice
 
 POLL_S = 0.01
@@ -197,8 +197,7 @@ class Speaker:
         """
         with self._lock:
             n_flushes = self._n_flushes
-            if self._resampler is not None:
-                self._queue.append(self._resampler.flush())
+            self._end_signal()
         while True:
             with self._lock:
                 self._settle()
@@ -232,8 +231,18 @@ class Speaker:
             self._between_replies = True
 
     def close(self) -> None:
-        """Release the device; a blocked `write()` or `finish()` returns. Idempotent, two seconds at most."""
-        self.flush()
+        """Release the device; a blocked `write()` or `finish()` returns. Idempotent, some seconds at most.
+
+        A flush would abort the device, which can hang in the driver; to close it silences it, too, and has a limit.
+        """
+        if self._lock.acquire(timeout=OWNER_LIMIT_S):
+            try:
+                self._n_flushes += 1
+                self._settle()
+                self._queue.clear()
+                self._between_replies = True
+            finally:
+                self._lock.release()
         self._keeper.close()
 
     def _convert(self, samples: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -245,11 +254,15 @@ class Speaker:
             if self._stream is not None:
                 self._stream.forget_first()
         if self._resampler is None or (self._resampler.from_rate, self._resampler.to_rate) != (sample_rate, self._rate):
-            tail = self._resampler.flush() if self._resampler is not None else np.zeros(0, np.float32)
-            if self._resampler is None or self._resampler.to_rate == self._rate:
-                self._queue.append(tail)
+            self._end_signal()
             self._resampler = Resampler(sample_rate, self._rate)
         return self._resampler.push(samples)
+
+    def _end_signal(self) -> None:
+        """Queue what the resampler still holds, at the device's rate, which may have changed since."""
+        if self._resampler is not None:
+            tail = self._resampler.flush()
+            self._queue.append(_resampled(tail, self._resampler.to_rate, self._rate))
 
     def _pump(self, stream: PlaybackStream) -> None:
         """Take what was heard out of the queue, and give the stream what it has room for."""
@@ -282,9 +295,13 @@ class Speaker:
         if self._rate:
             self._heard_before_s += self._n_heard / self._rate
             if stream.sample_rate != self._rate:
-                moved = Resampler(self._rate, stream.sample_rate)
-                unheard = self._queue.take_all()
-                self._queue.append(np.concatenate([moved.push(unheard), moved.flush()]))
+                self._queue.append(_resampled(self._queue.take_all(), self._rate, stream.sample_rate))
         self._queue.rewind()
         self._n_heard = 0
         self._stream, self._rate = stream, stream.sample_rate
+
+
+def _resampled(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Give a whole signal at another rate, float32 (m,)."""
+    resampler = Resampler(from_rate, to_rate)
+    return np.concatenate([resampler.push(samples), resampler.flush()])

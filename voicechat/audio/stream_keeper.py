@@ -24,6 +24,9 @@ RETRY_S = 0.5
 HEALTHY_S = 5.0  # after so long a stall is a new one
 MAX_STALLS = 3  # in a row, before the user is told
 POLL_S = 0.02
+LOCK_LIMIT_S = 4.0  # twice as long as closing another stream may take
+OWNER_LIMIT_S = 1.0  # for whoever uses a stream, and never waits meanwhile
+NO_LIMIT = -1.0  # for a lock
 logger = logging.getLogger(__name__)
 
 
@@ -106,8 +109,8 @@ class StreamKeeper(Generic[S]):
         self._n_stalls = 0
         with portaudio.lock:
             self.device = portaudio.find(wanted, kind)
-            # Index and part of a name may mean another device after a refresh; its whole name does not.
-            self._wanted = wanted if wanted is None else self.device.name
+            # Index and part of a name may mean another device after a refresh; its full name does not.
+            self._wanted = wanted if wanted is None or wanted == "" else self.device.full_name
             self.stream: S | None = self._open(self.device)
             self._pulse = Pulse(started_at=self.stream.started_at)
             portaudio.add(self)
@@ -129,7 +132,9 @@ class StreamKeeper(Generic[S]):
             if self._open_again(was_away=away_since is not None):
                 continue
             if not self._wait:
-                raise AudioDeviceError(f"the {ROLES[self._kind]} {self.device.name!r} went away")
+                raise AudioDeviceError(
+                    f"the {ROLES[self._kind]} {self.device.name!r} went away; plug it in again, or leave out --no-wait"
+                )
             if away_since is None:
                 away_since = time.monotonic()
                 self._say(f"the {ROLES[self._kind]} {self.device.name!r} went away; waiting for it to come back")
@@ -146,10 +151,20 @@ class StreamKeeper(Generic[S]):
         return stream is not None and stream.active
 
     def close(self) -> None:
-        """Close the stream for good, and let a blocked `live_stream` give None. Idempotent, from any thread."""
+        """Close the stream for good, and let a blocked `live_stream` give None. Idempotent, from any thread.
+
+        If another thread hangs in a driver, the stream is left behind after some seconds: nobody can close it then.
+        """
         self.closed.set()
-        self._portaudio.remove(self)
-        self._close_stream()
+        if not self._portaudio.lock.acquire(timeout=LOCK_LIMIT_S):
+            self._portaudio.leave_behind()
+            return
+        try:
+            self._portaudio.remove(self)
+            if not self._close_stream(limit_s=OWNER_LIMIT_S):
+                self._portaudio.leave_behind()
+        finally:
+            self._portaudio.lock.release()
 
     def _lives(self, stream: S) -> bool:
         now = time.monotonic()
@@ -205,11 +220,18 @@ class StreamKeeper(Generic[S]):
         except AudioDeviceError as exc:
             logger.debug("%s", exc)
 
-    def _close_stream(self) -> None:
-        with self._lock:
+    def _close_stream(self, limit_s: float = NO_LIMIT) -> bool:
+        """Close the stream; False if its user did not let go of it within the limit."""
+        # A refresh closes all streams that it sees, and those that nobody shows it end with PortAudio: one that was
+        # taken away here must be closed before the next refresh.
+        with self._portaudio.lock:
+            if not self._lock.acquire(timeout=limit_s):
+                return False
             stream, self.stream = self.stream, None
-        if stream is not None:
-            self._portaudio.close_stream(stream)
+            self._lock.release()
+            if stream is not None:
+                self._portaudio.close_stream(stream)
+        return True
 
     def _pause(self, seconds: float, cancelled: Callable[[], bool]) -> None:
         until = time.monotonic() + seconds

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from voicechat.audio.devices import ROLES, Device
@@ -87,8 +88,25 @@ def start(stream: Any, device: Device) -> None:
     try:
         stream.start()
     except driver_error() as exc:
-        stream.close()
+        with suppress(driver_error()):
+            stream.close()
         raise AudioDeviceError(f"cannot start the {ROLES[device.kind]} {device.name!r}: {exc.args[0]}") from exc
+
+
+def is_active(stream: Any) -> bool:
+    """Say whether the device plays or records; one that is gone may fail at the question."""
+    try:
+        return bool(stream.active)
+    except driver_error():
+        return False
+
+
+def stream_time(stream: Any) -> float | None:
+    """Give the time on the stream's clock in seconds; None if it has stopped, as that of a pulled ALSA device does."""
+    try:
+        return float(stream.time)
+    except driver_error():
+        return None
 
 
 def ring_size(seconds: float, rate: int) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 import re
 import sys
@@ -175,6 +176,8 @@ class ConversationStore:
     ) -> list[dict[str, Any]]:
         """Write down what each side said, if it said anything: each comes as its file and its seconds."""
         now = time.time()
+        if now < self._ended_at:  # the clock was set back: the message before is no bound any more
+            self._ended_at = -math.inf
         reply_at = max(now - done.reply_s, self._ended_at)  # a file is heard faster than it plays
         answered_ms = done.latency.first_sound_ms or done.latency.first_audio_ms or 0.0
         user_ended_at = max(reply_at - answered_ms / 1000, self._ended_at)

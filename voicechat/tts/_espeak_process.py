@@ -118,7 +118,11 @@ class _Espeak:
         return {language: voice for language, (_, voice) in sorted(voices.items())}
 
     def _set_voice(self, name: str) -> bool:
-        if self._library.espeak_SetVoiceByName(name.encode()) == 0:
+        try:
+            encoded = name.encode()
+        except UnicodeEncodeError:  # a stray byte on the command line: no name of anything
+            return False
+        if self._library.espeak_SetVoiceByName(encoded) == 0:
             return True
         # Some voices have other names than their language: that of en-gb is gmw/en.
         language, plus, variant = name.partition("+")

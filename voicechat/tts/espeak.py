@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MAX_TEXT_CHARS = 400  # per request, so that an abandoned one is over in milliseconds
 MAX_SPARE_PROCESSES = 2  # kept for the next reply; more run only while more replies are spoken at once
+START_LIMIT_S = 10.0  # a cold disk takes a second
 EXIT_TIMEOUT_S = 1.0
 LOUD = 60 / 32768  # a sample above this is sound
 LEAD_IN_S = 0.005  # silence kept before the first sound
@@ -201,7 +202,8 @@ def _paused(chunks: Iterator[AudioChunk]) -> Iterator[AudioChunk]:
 
 
 def _unknown_voice(name: str, languages: list[str]) -> ConfigError:
-    similar = difflib.get_close_matches(name.lower(), languages, n=1)
+    others = [language for language in languages if language != name.lower()]
+    similar = difflib.get_close_matches(name.lower(), others, n=1)
     hint = f"; did you mean {similar[0]!r}" if similar else ""
     return ConfigError(f"[tts.espeak] espeak-ng has no voice {name[:40]!r}{hint}; known: {' '.join(languages)}")
 
@@ -242,13 +244,31 @@ class _Process:
         assert self._popen.stdout is not None
         self._stdin, self._stdout = self._popen.stdin, self._popen.stdout
         self.alive = True  # nothing went wrong so far, and no answer is half read
-        greeting = process.receive(self._stdout)
+        greeting = self._greeting()
         if greeting is None or greeting[0] != process.READY:
             self.close()
-            why = "it ended at once" if greeting is None else greeting[1].decode()
+            took_s = time.monotonic() - started_at
+            why = f"it ended after {took_s:.1f} s" if greeting is None else greeting[1].decode()
             raise ModelError(f"espeak-ng did not start: {why}; is {paths[0]} a library for this machine?")
         self.sample_rate = int(greeting[1])
         logger.info("espeak-ng started in %.3f s", time.monotonic() - started_at)
+
+    def _greeting(self) -> tuple[bytes, bytes] | None:
+        """Wait for the first message; None if the process ended, or had to be ended because none came."""
+        watchdog = threading.Timer(START_LIMIT_S, self._popen.kill)
+        watchdog.name = "voicechat-espeak-start"
+        watchdog.daemon = True  # it holds nothing that must be finished
+        watchdog.start()
+        greeted = False
+        try:
+            greeting = process.receive(self._stdout)
+            greeted = True
+            return greeting
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+            if not greeted:  # broken off by Ctrl-C: nobody else knows of the process yet
+                self.close()
 
     def speak(self, text: str, options: Options) -> Generator[np.ndarray, None, None]:
         """Yield float32 (n,) samples as they come; closed early, it reads the rest of the answer first.
