@@ -84,6 +84,7 @@ def _timed_talk(options: list[str], env: Mapping[str, str]) -> float:
                     return time.perf_counter() - started_at
         finally:
             process.terminate()
+            process.communicate()  # it has last events to write
     raise SystemExit("`voicechat talk` ended before it listened")
 
 

@@ -136,6 +136,7 @@ def test_every_backend_that_ships_obeys_the_contract(kind):
     for name in backend_names(kind):
         options = backend_options(kind, name)
 
+        assert callable(sys.modules[options.__module__].load), name
         assert dataclasses.is_dataclass(options), name
         assert options.__dataclass_params__.frozen, name
         assert all(isinstance(value, str | int | float | bool) for value in backend_defaults(kind, name).values()), name

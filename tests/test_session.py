@@ -102,6 +102,7 @@ def test_every_turn_of_a_file_is_answered_in_order():
     assert [done.user_text for done in talk.done] == ["one", "two", "three"]
     assert [done.outcome for done in talk.done] == [Outcome.COMPLETED] * 3
     assert [round(float(audio.max()), 1) for audio in talk.engine.heard] == [0.5, 0.6, 0.7]
+    assert [done.user_s for done in talk.done] == pytest.approx([1, 0.5, 2], abs=0.021)
 
 
 def test_an_utterance_holds_all_of_the_speech_and_the_pre_roll():

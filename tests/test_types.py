@@ -35,7 +35,7 @@ def test_every_reader_of_an_utterance_gets_all_of_it(frames):
     utterance = Utterance()
     for frame in frames:
         utterance.push(np.array(frame, np.float32))
-    utterance.end(ended_at=1.0)
+    utterance.end(ended_at=1.0, speech_s=0.5)
 
     first, second = list(utterance), list(utterance)
 

@@ -27,7 +27,7 @@ from voicechat.audio.portaudio import PortAudio
 from voicechat.audio.speaker import Speaker
 from voicechat.audio.tee_sink import TeeSink
 from voicechat.config import Config
-from voicechat.config_files import remember, user_file
+from voicechat.config_files import read_toml, remember, user_file
 from voicechat.endpointer import Endpointer
 from voicechat.errors import AudioDeviceError, ConfigError, NoSpeechError
 from voicechat.event_stream import EventStream
@@ -197,9 +197,12 @@ def _speaker(config: Config, portaudio: PortAudio, events: EventStream) -> Speak
 
 def _remember(config: Config, key: str, device: Device, events: EventStream) -> None:
     """Keep a device that was named on the command line, by its whole name, for the next talk."""
-    if not config.origin(key).startswith("--") or config.settings[key].value == device.name:
+    if not config.origin(key).startswith("--"):
         return
+    table, name = key.split(".")
     try:
+        if read_toml(user_file(), missing_ok=True).get(table, {}).get(name) == device.name:
+            return
         remember(key, device.name)
     except ConfigError as error:
         events.put(Notice(f"{device.name!r} is not remembered: {error}", Severity.WARNING))

@@ -51,6 +51,7 @@ class Listener:
         self._n_recent_max = self._pre_roll_frames + endpointer.history_frames
         self._spoken_at: deque[float] = deque(maxlen=math.ceil(60 / self._frame_s))  # end of each frame, monotonic
         self._utterance: Utterance | None = None
+        self._n_turn_frames = 0  # of the open utterance, from its first speech frame on
         self._level = _LevelMeter(self._frame_s) if meter else None
 
     def push(self, samples: np.ndarray, *, captured_at: float) -> Iterator[ListenerEvent]:
@@ -87,6 +88,7 @@ class Listener:
         event = self._endpointer.push(probability)
         if self._utterance is not None:
             self._utterance.push(frame)
+            self._n_turn_frames += 1
         else:
             self._recent.append(frame)
             if len(self._recent) > self._n_recent_max:
@@ -103,13 +105,17 @@ class Listener:
             utterance.push(frame)
         self._recent.clear()
         self._utterance = utterance
+        self._n_turn_frames = event.speech_frames
         return UtteranceOpened(utterance)
 
     def _close(self, silence_frames: int, captured_at: float) -> UtteranceClosed:
         assert self._utterance is not None
         utterance, self._utterance = self._utterance, None
         last_speech = -1 - min(silence_frames, len(self._spoken_at) - 1)
-        utterance.end(ended_at=self._spoken_at[last_speech] if self._spoken_at else captured_at)
+        utterance.end(
+            ended_at=self._spoken_at[last_speech] if self._spoken_at else captured_at,
+            speech_s=(self._n_turn_frames - silence_frames) * self._frame_s,
+        )
         self._endpointer.reset()
         self._vad.reset()
         return UtteranceClosed(utterance)

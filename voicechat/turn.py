@@ -55,7 +55,7 @@ class Turn:
             user_text=self.user_text,
             reply_text=heard_text(self.deltas, heard_s=self.reply_s if complete else heard_s, total_s=self.reply_s),
             outcome=outcome,
-            user_s=self._user_s(),
+            user_s=round(self.utterance.speech_s, 3),
             reply_s=round(heard_s, 3),
             latency=self._latency(first_heard_at),
         )
@@ -76,11 +76,6 @@ class Turn:
             heard.append(AudioChunk(chunk.samples[:n_heard], chunk.sample_rate))
             heard_s -= chunk.duration_s
         return heard
-
-    def _user_s(self) -> float:
-        if self.utterance.ended_at is None:
-            return 0.0
-        return round(max(0.0, self.utterance.ended_at - self.utterance.started_at), 3)
 
     def _latency(self, first_heard_at: float | None) -> Latency:
         if self.utterance.ended_at is None:

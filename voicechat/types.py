@@ -76,6 +76,7 @@ class Utterance:
         started_at: `time.monotonic()` of the first speech frame.
         ended_at: `time.monotonic()` of the last speech frame, None while the user speaks; zero of every latency.
         turn_ended_at: `time.monotonic()` at which the end of the turn was decided, None until then.
+        speech_s: from the first speech frame to the last in seconds of audio, however fast it was read.
     """
 
     def __init__(self, *, started_at: float | None = None) -> None:
@@ -83,6 +84,7 @@ class Utterance:
         self.started_at = time.monotonic() if started_at is None else started_at
         self.ended_at: float | None = None
         self.turn_ended_at: float | None = None
+        self.speech_s = 0.0
         self._frames: list[np.ndarray] = []
         self._finished = False
         # Serializes _frames and _finished between the listener and the readers; notified when either changes.
@@ -96,10 +98,16 @@ class Utterance:
             self._frames.append(frame)
             self._changed.notify_all()
 
-    def end(self, *, ended_at: float) -> None:
-        """Declare the turn over; `ended_at` is `time.monotonic()` of its last speech frame."""
+    def end(self, *, ended_at: float, speech_s: float) -> None:
+        """Declare the turn over.
+
+        Args:
+            ended_at: `time.monotonic()` of its last speech frame.
+            speech_s: seconds of audio from its first speech frame to its last.
+        """
         with self._changed:
             self.ended_at = ended_at
+            self.speech_s = speech_s
             self.turn_ended_at = time.monotonic()
             self._finished = True
             self._changed.notify_all()

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.skills.asking import NOW
@@ -99,6 +99,7 @@ def test_a_decimal_point_ends_no_sentence(model: SkillsModel):
     assert list(model.stream([Message("user", "one divided by eight")])) == ["1 divided by 8 is 0.125."]
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.tuples(st.text(), st.text()), max_size=3))
 def test_any_text_gets_a_printable_reply_that_ends_as_a_sentence(text: str, earlier: list[tuple[str, str]]):
     model = SkillsModel(Options(), clock=Clock(), wall_clock=lambda: NOW)
@@ -114,12 +115,13 @@ _WORDS = re.findall(
     r"\S+",
     "what is the time date how many miles kilometers set a timer for five minutes cancel roll dice d twenty flip coin "
     "pick number between and ten spell say repeat after me again times plus minus divided by square root of percent to "
-    "power until christmas may third in tokyo you your i my am are do can hello stop two to too four half an hour "
-    "point hundred million seconds convert celsius it that first second remind wake up choose or not because ( ) 5 0.5 - + % "
-    "99999999999",
+    "power until christmas may third in tokyo you your i my am are do can hello stop two to too four half an hour that "
+    "point hundred million seconds convert celsius it first second remind wake up choose or not because ( ) 5 0.5 - + "
+    "% 99999999999",
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from(_WORDS), max_size=14), min_size=1, max_size=4))
 def test_any_jumble_of_the_words_it_knows_is_answered_quickly(sentences: list[list[str]]):
     model = SkillsModel(Options(), clock=Clock(), wall_clock=lambda: NOW)
@@ -134,8 +136,9 @@ def test_any_jumble_of_the_words_it_knows_is_answered_quickly(sentences: list[li
     "text",
     ["what " * 200, "5 feet " * 140 + "x", "1 " * 500, "( " * 500, "how many miles is " * 50, "- " * 500,
      "one hundred " * 80, "roll " * 200, "remind me in " * 80, "set a timer for " * 60, "9" * 1000 + " plus 1",
-     "my " * 300, "say " * 250, "point one " * 100, "what is 2 " + "^ 9 " * 200, "and in " * 140, "minutes and a half " * 50, "a " * 500,
-     "spell the the " * 70, "what is " + "half of " * 120 + "1", "a" * 1000, "is it " * 160],
+     "my " * 300, "say " * 250, "point one " * 100, "what is 2 " + "^ 9 " * 200, "and in " * 140, "a " * 500,
+     "minutes and a half " * 50, "spell the the " * 70, "what is " + "half of " * 120 + "1", "a" * 1000,
+     "is it " * 160],
 )  # fmt: skip
 def test_no_pattern_hangs_on_hostile_text(model: SkillsModel, text: str):
     reply(model, "how many miles is ten kilometers")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.skills.asking import ask, request
@@ -39,6 +39,9 @@ _TWO = r"You rolled [1-6] and [1-6]\. Together that is \d+\."
         ("roll a d one", r"My dice have from two to 1000 sides\."),
         ("pick a number between 1 and 9999999999999999", r"That is further than I can count\."),
         ("flip ninety coins", r"I can flip up to 20 coins at once\."),
+        ("pick a card", r"The \w+ of (clubs|diamonds|hearts|spades)\."),
+        ("pick a color", r"I pick \w+\."),
+        ("roll again", r"What shall I draw\? .*"),
         # as a recognizer hears them
         ("role too dice", _TWO),
         ("rule two guys", _TWO),
@@ -66,6 +69,7 @@ def test_what_is_not_left_to_chance_is_left_to_others(text: str):
     assert ask(chance.answer, text) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9))
 def test_the_same_seed_draws_the_same_and_stays_within_bounds(seed: int):
     replies = [chance.answer(request("roll two d ten", seed=seed)) or "" for _ in range(2)]

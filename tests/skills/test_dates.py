@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.skills.asking import NOW, ask, request, talk
@@ -41,6 +41,13 @@ _TODAY = "Today is Sunday, November 22nd, 2026."
         ("what day of the week was the fourth of july nineteen seventy six", "July 4th, 1976, was a Sunday."),
         ("what day will it be in ten days", "That will be Wednesday, December 2nd, 2026."),
         ("what was the date two weeks ago", "That was Sunday, November 8th, 2026."),
+        ("how many days until february thirtieth", "I do not know that date. Ask me with the month and the day."),
+        ("how many days until my birthday", "I do not know that date. Ask me with the month and the day."),
+        ("when is easter", "Easter is on Sunday, March 28th, 2027."),
+        ("how long until thanksgiving", "It is 4 days until Thanksgiving."),
+        ("what date is next tuesday", "That is November 24th, 2026."),
+        ("is it monday", "No, today is Sunday, November 22nd, 2026."),
+        ("is it a leap year", "No, 2026 is not a leap year."),
         ("what year is it", "It is the year 2026."),
         ("what month is it", "It is November."),
         # as a recognizer hears them
@@ -62,12 +69,30 @@ def test_a_follow_up_asks_about_another_day():
 @pytest.mark.parametrize(
     "text",
     ["how was your day", "what did you do today", "what is the weather tomorrow",
-     "how many days until february thirtieth", "and tomorrow", "i may go", "what day is the twenty fifth"],
+     "and tomorrow", "i may go", "what day is the twenty fifth"],
 )  # fmt: skip
 def test_what_is_not_about_a_known_date_is_left_to_others(text: str):
     assert ask(dates.answer, text) is None
 
 
+@pytest.mark.parametrize(
+    ("year", "month", "day"),
+    [
+        (2000, 4, 23),
+        (2008, 3, 23),
+        (2011, 4, 24),
+        (2024, 3, 31),
+        (2025, 4, 20),
+        (2026, 4, 5),
+        (2027, 3, 28),
+        (2038, 4, 25),
+    ],
+)
+def test_easter_falls_on_its_sunday(year: int, month: int, day: int):
+    assert dates._easter(year) == date(year, month, day)
+
+
+@settings(deadline=None)
 @given(st.dates(date(1990, 1, 1), date(2090, 1, 1)), st.integers(1, 360))
 def test_the_days_until_a_date_are_counted_from_any_day(today: date, days: int):
     now = datetime.combine(today, NOW.timetz())

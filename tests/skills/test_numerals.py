@@ -3,7 +3,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicechat.skills import numerals
@@ -45,6 +45,7 @@ def test_four_digits_are_enough_of_what_is_only_roughly_known(value: Fraction, s
     assert numerals.say(value, roughly=True) == said
 
 
+@settings(deadline=None)
 @given(st.fractions(-(10**9), 10**9).filter(lambda value: value == 0 or abs(value) > Fraction(1, 1000)))
 def test_a_number_that_is_said_is_near_the_number(value: Fraction):
     said = numerals.say(value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.skills.asking import ask
@@ -16,7 +16,8 @@ from voicechat.skills import spelling
         ("spell necessary", "Necessary is spelled N, E, C, E, S, S, A, R, Y."),
         ("how do you spell necessary", "Necessary is spelled N, E, C, E, S, S, A, R, Y."),
         ("can you spell the word cat for me", "Cat is spelled C, A, T."),
-        ("how is it spelled", "Which word shall I spell? Say, for example, spell necessary."),
+        ("how is the word cat spelled", "Cat is spelled C, A, T."),
+        ("how do you spell can't", "Can't is spelled C, A, N, T."),
         ("spell ice cream", "Ice: I, C, E. Cream: C, R, E, A, M."),
         ("spell", "Which word shall I spell? Say, for example, spell necessary."),
         ("spell " + "a" * 61, "That is too long to spell. Give me a word or two."),
@@ -33,6 +34,7 @@ def test_what_is_not_to_be_spelled_is_left_to_others(text: str):
     assert ask(spelling.answer, text) is None
 
 
+@settings(deadline=None)
 @given(st.text(string.ascii_lowercase, min_size=2, max_size=60))
 def test_the_letters_make_the_word(word: str):
     reply = ask(spelling.answer, f"spell the word {word}") or ""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.skills.asking import ask, talk
@@ -52,6 +52,7 @@ def timers(clock: Clock) -> Timers:
         ("remind me in ten minutes to stretch my legs", "I will remind you in ten minutes.", 600,
          "It is time to stretch your legs."),
         ("remind me to call mom in five minutes", "I will remind you in five minutes.", 300, "It is time to call mom."),
+        ("count down from ten", "Timer set for ten seconds.", 10, "Your ten second timer is up."),
         # as a recognizer hears them
         ("set timer four for minutes", "Timer set for four minutes.", 240, "Your four minute timer is up."),
         ("set a timer for to minutes", "Timer set for two minutes.", 120, "Your two minute timer is up."),
@@ -133,6 +134,18 @@ def test_which_timer_to_cancel_is_asked_if_there_are_several(timers: Timers):
     assert replies[3] == "Your egg timer is cancelled."
 
 
+def test_a_timer_is_prolonged(timers: Timers, clock: Clock):
+    replies = talk(
+        timers.answer, "set a timer for ten minutes", "add five minutes to the timer", "egg timer for one minute"
+    )
+
+    assert replies[1] == "Your ten minute timer now has 15 minutes left."
+    assert ask(timers.answer, "add one minute to the egg timer") == "Your egg timer now has two minutes left."
+    assert "To which timer" in (ask(timers.answer, "add one minute to the timer") or "")
+    assert ask(timers.answer, "add 24 hours to the egg timer") == "My timers run from one second to 24 hours."
+    assert timers.next_due_at() == clock.now + 120
+
+
 def test_all_timers_are_cancelled_at_once(timers: Timers):
     talk(timers.answer, *["set a timer for ten minutes"] * 3)
 
@@ -209,6 +222,7 @@ def _run_together(target, n: int) -> None:
         assert not thread.is_alive()
 
 
+@settings(deadline=None)
 @given(st.integers(1, 24 * 3600))
 def test_a_duration_that_is_said_is_the_duration_that_is_found(seconds: int):
     found = find_duration(with_digits(say_duration(seconds)))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.skills.asking import ask, talk
@@ -48,6 +48,8 @@ _ALIKE = [
         ("how many hectares is one square kilometer", "1 square kilometer is 100 hectares."),
         ("ten knots in miles per hour", "10 knots is about 11.51 miles per hour."),
         ("how many days is two weeks", "2 weeks is 14 days."),
+        ("convert thirty degrees to fahrenheit", "30 degrees Celsius is 86 degrees Fahrenheit."),
+        ("convert five hundred and seventy pounds to grams", "570 pounds is about 258548 grams."),
         # as a recognizer hears them
         ("what is twenty degrees celsius and fahrenheit", "20 degrees Celsius is 68 degrees Fahrenheit."),
         ("convert ten kilometers too miles", "10 kilometers is about 6.214 miles."),
@@ -99,6 +101,7 @@ def test_a_conversion_that_was_half_understood_is_asked_for_again():
     assert ask(units.answer_in_part, "how many roads must a man walk down") is None
 
 
+@settings(deadline=None)
 @given(st.sampled_from(_ALIKE), st.integers(-(10**6), 10**6))
 def test_there_and_back_again_is_where_one_was(pair: tuple[str, str], amount: int):
     one, other = pair

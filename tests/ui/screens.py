@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from typing import Self
 
 from rich.console import Console
 
@@ -119,27 +120,32 @@ class Screen:
 
 
 class PseudoTerminal:
-    """A pseudo-terminal of the operating system, read until it is closed."""
+    """A pseudo-terminal of the operating system, open inside `with`; then `received` has all that a screen got."""
 
     def __init__(self) -> None:
         self._master, slave = os.openpty()
         self.slave = os.fdopen(slave, "w", encoding="utf-8")
-        self._received: list[bytes] = []
+        self._chunks: list[bytes] = []
         self._reader = threading.Thread(target=self._read, name="pseudo-terminal")
-        self._reader.start()
 
-    def close(self) -> bytes:
-        """Give all bytes that a terminal would have got."""
+    def __enter__(self) -> Self:
+        self._reader.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
         self.slave.close()
         self._reader.join(timeout=30)
         assert not self._reader.is_alive()
         os.close(self._master)
-        return b"".join(self._received)
+
+    @property
+    def received(self) -> bytes:
+        return b"".join(self._chunks)
 
     def _read(self) -> None:
         with suppress(OSError):  # how Linux tells that the other end is closed
             while data := os.read(self._master, 65536):
-                self._received.append(data)
+                self._chunks.append(data)
 
 
 def rich_log(screen: Screen, clock: Clock | None = None, *, live: bool = True) -> RichLog:

@@ -71,7 +71,7 @@ def test_nothing_hostile_reaches_the_terminal_for_good(n_strings: int):
 
 
 @pytest.mark.parametrize(
-    "n_strings", [6_000, pytest.param(300_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+    "n_strings", [6_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
 )
 def test_the_live_region_and_colours_write_what_they_write_for_safe_text(n_strings: int):
     # Here the log writes escapes of its own: they must be the very ones it writes for text without any.
@@ -98,14 +98,13 @@ def test_nothing_hostile_leaves_the_plain_log_or_an_error(n_strings: int):
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
 def test_a_real_terminal_gets_only_our_own_bytes():
     def received(*, made_safe: bool) -> bytes:
-        terminal = PseudoTerminal()
-        console = Console(
-            file=terminal.slave, color_system="truecolor", width=60, height=20, _environ={"TERM": "xterm"}
-        )
-        with RichLog(console, clock=lambda: 0.0) as log:
-            for event in talk_of(hostile_strings(1_500, seed=21), made_safe=made_safe):
-                log.show(event)
-        return terminal.close()
+        with PseudoTerminal() as terminal:
+            environ = {"TERM": "xterm"}
+            console = Console(file=terminal.slave, color_system="truecolor", width=60, height=20, _environ=environ)
+            with RichLog(console, clock=lambda: 0.0) as log:
+                for event in talk_of(hostile_strings(1_500, seed=21), made_safe=made_safe):
+                    log.show(event)
+        return terminal.received
 
     hostile = received(made_safe=False)
 

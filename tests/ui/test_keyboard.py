@@ -38,21 +38,21 @@ json.dump(told, sys.stderr)
 @pytest.mark.skipif(sys.platform == "win32", reason="has no pseudo-terminals")
 @pytest.mark.parametrize("fails", [False, True])
 def test_keys_are_echoed_before_and_after_a_talk_but_not_during_it(fails: bool):
-    terminal = PseudoTerminal()
-    talk = subprocess.run(
-        [sys.executable, "-c", TALK_ON_A_TERMINAL.format(fails=fails)],
-        stdin=terminal.slave,
-        stdout=terminal.slave,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "TERM": "xterm"},
-        timeout=60,
-        check=True,
-    )
+    with PseudoTerminal() as terminal:
+        talk = subprocess.run(
+            [sys.executable, "-c", TALK_ON_A_TERMINAL.format(fails=fails)],
+            stdin=terminal.slave,
+            stdout=terminal.slave,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm"},
+            timeout=60,
+            check=True,
+        )
 
     assert json.loads(talk.stderr) == [True, False, True]
-    assert b"\x1b[?25l" in (written := terminal.close())
-    assert written.endswith(b"\x1b[?25h")
+    assert b"\x1b[?25l" in terminal.received
+    assert terminal.received.endswith(b"\x1b[?25h")
 
 
 @pytest.mark.parametrize("stdin", [None, io.StringIO()], ids=["none", "no terminal"])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.text import Text
 
@@ -20,6 +20,7 @@ def lines(texts: list[str]) -> list[Text]:
     return [Text(text) for text in texts]
 
 
+@settings(deadline=None)  # slow only where the machine is busy
 @given(drawings)
 def test_the_terminal_shows_what_stays_and_below_it_the_region(drawn: list[tuple[list[str], list[str]]]):
     screen = Screen(width=20)
@@ -35,6 +36,7 @@ def test_the_terminal_shows_what_stays_and_below_it_the_region(drawn: list[tuple
         assert screen.rows == "\n".join(expected.rows).rstrip().split("\n")
 
 
+@settings(deadline=None)  # slow only where the machine is busy
 @given(st.lists(st.text("abc", max_size=38), min_size=1, max_size=5), st.integers(2, 60), st.text("xyz", max_size=5))
 def test_a_terminal_that_changed_its_width_keeps_nothing_of_the_old_region(texts: list[str], width: int, after: str):
     screen, terminal = Screen(width=40), Emulator(40)

@@ -41,7 +41,7 @@ TALK: list[SessionEvent] = [
     StateChanged(State.LISTENING, 1),
     Notice("the microphone went away", Severity.WARNING),
     StateChanged(State.HEARING, 2),
-    TurnDone(2, "", "", Outcome.DROPPED, 0.1, 0.0, LATENCY),
+    TurnDone(2, "hm", "", Outcome.DROPPED, 0.1, 0.0, LATENCY),
     StateChanged(State.HEARING, 3),
     TurnDone(3, "tell me a story", "Once upon", Outcome.INTERRUPTED, 1.5, 0.6),
 ]

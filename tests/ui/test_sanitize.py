@@ -42,7 +42,7 @@ texts = st.one_of(st.text(), st.text(st.sampled_from("\x1b[]P_\\;09mh \x07\x18\x
         ("a\x1b[3éb", "aéb"),
         ("one\r\ntwo\tthree\x00\x08\x0b\x7f\x85", "one\ntwo\tthree"),
         ("\u202eabc\u202c\u2066d\u2069\u200e\u200f\u061c", "abcd"),
-        ("a\u2028b\u2029c\ufeffd\ufff9e\ufffb\U000e0041", "abcde"),
+        ("a\u2028b\u2029c\ufeffd\ufff9e\ufffb\U000e0041\u206af\u206f", "abcdef"),
         ("caf\udce9", "caf"),
         ("[bold]not markup[/] :smile:", "[bold]not markup[/] :smile:"),
         ("日本語 שלום नमस्\u200dते 👩\u200d👧 e\u0301", "日本語 שלום नमस्\u200dते 👩\u200d👧 e\u0301"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -24,12 +24,13 @@ def status_lines(state: State, columns: int, *, dbfs: float | None = None, after
     return [line.plain for line in status.lines(Layout(columns, Glyphs(), CONSOLE), 10.0 + after_s)]
 
 
+@settings(deadline=None)  # slow only where the machine is busy
 @given(st.sampled_from(State), st.integers(8, 300), st.none() | st.floats(-100, 0), st.floats(0, 1e5))
 def test_the_status_never_fills_the_terminal(state: State, columns: int, dbfs: float | None, after_s: float):
     lines = status_lines(state, columns, dbfs=dbfs, after_s=after_s)
 
     assert 1 <= len(lines) <= 2
-    assert all(len(line) < max(columns, 18) for line in lines)
+    assert all(len(line) < columns for line in lines)
 
 
 def test_there_is_no_status_before_the_first_state():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -24,15 +25,15 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command(epilog=_EPILOG)
 def engines(
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON array: kind, name, needs, description.")
+        bool, typer.Option("--json", help="Print a JSON array, one object per line of the list.")
     ] = False,
 ) -> None:
     """List who can answer: engines, profiles, parts.
 
-    The parts (vad, asr, llm, tts) are what the engine "cascade" is made of. What can be used now needs nothing; for
-    the rest, there is the command that installs what is missing.
+    The parts (vad, asr, llm, tts) are what the engine "cascade" is made of. For what is not ready to be used, the
+    command that installs what it needs is there.
     """
     from voicechat.catalog import catalog
 
-    rows = [{"kind": e.kind, "name": e.name, "needs": e.needs, "description": e.description} for e in catalog()]
-    print_rows(rows, ("kind", "name", "needs", "description"), as_json=as_json)
+    rows = [{"ready": not entry.needs} | asdict(entry) for entry in catalog()]
+    print_rows(rows, ("kind", "name", "ready", "needs", "description"), as_json=as_json)

@@ -57,8 +57,7 @@ KEYS = {
     "llm": "talk.llm",
     "tts": "talk.tts",
     "voice": "tts.voice",
-    "speed": "tts.speed",
-    "language": "tts.language",
+    "speed_wpm": "tts.speed_wpm",
     "mic": "audio.mic",
     "speaker": "audio.speaker",
     "wait": "audio.wait",
@@ -166,16 +165,21 @@ def talk(
         ),
     ] = None,
     voice: Annotated[
-        str | None, typer.Option(metavar="NAME", rich_help_panel=_VOICE, help="The voice. Key: tts.<chosen tts>.voice.")
-    ] = None,
-    speed: Annotated[
-        str | None,
-        typer.Option(metavar="NUMBER", rich_help_panel=_VOICE, help="How fast it speaks. Key: tts.<chosen tts>.speed."),
-    ] = None,
-    language: Annotated[
         str | None,
         typer.Option(
-            metavar="CODE", rich_help_panel=_VOICE, help="The language it speaks. Key: tts.<chosen tts>.language."
+            metavar="NAME",
+            rich_help_panel=_VOICE,
+            help="The voice; for espeak a language, maybe with a variant: de, en-gb+f3. Key: tts.<chosen tts>.voice.",
+        ),
+    ] = None,
+    speed_wpm: Annotated[
+        str | None,
+        typer.Option(
+            "--speed-wpm",
+            "--speed",
+            metavar="WPM",
+            rich_help_panel=_VOICE,
+            help="How fast it speaks, in words per minute. Key: tts.<chosen tts>.speed_wpm.",
         ),
     ] = None,
     mic: Annotated[

@@ -48,10 +48,29 @@ _PRIVACY = (
     "The built-in assistant works on this computer only. I send nothing of what you say anywhere.",
     "What you say to me is answered on this computer. I have no connection to any network.",
 )
+_HOW_I_WORK = (
+    "I look for words that one of my skills knows. There is no language model behind it.",
+    "Your words go through a list of skills, and the first that fits answers.",
+)
+_LIMITS = (
+    "I am offline. I know no weather, no news and no facts, and I only speak English.",
+    "No weather, no news, no web, no music. What I can do is time, dates, sums, units, timers and dice.",
+)
+_HELP = (
+    "Run voicechat with the option help to see all commands. Run voicechat config show to see all settings.",
+    "The command voicechat config show lists every setting. The option help tells about the rest.",
+)
+_VOLUME = (
+    "The option speed changes how fast I speak. How loud I am is up to your computer.",
+    "Start me with the options voice and speed to change how I sound.",
+)
 _HOW_DO_I = r"how (?:do|can|could|should|to)(?: i| we)?(?: \w+)?"
 
 answer = Script(
     (
+        (r"how do you work|how does (?:this|it|that) work", _HOW_I_WORK),
+        (r"your limits|what can you not|what cannot you", _LIMITS),
+        (r"^(?:louder|slower|faster|quieter|(?:speak|talk) up)$|too (?:loud|quiet|fast|slow)\b", _VOLUME),
         (
             (
                 r"what (?:else )?can (?:you|i) (?:do|ask|say|help|tell)|what do you (?:do|know|offer)",
@@ -61,7 +80,7 @@ answer = Script(
         ),
         (
             (
-                r"^help(?: me)?$|^(?:i need )?(?:some )?help$",
+                r"help me$|^help$|^(?:i need )?(?:some )?help$",
                 r"how (?:can|do|could) (?:you help|i (?:use|talk to) you)",
             ),
             _WHAT_I_CAN,
@@ -113,5 +132,7 @@ answer = Script(
             _PRIVACY,
         ),
         (r"are you (?:chat ?g ?p ?t|g p t|siri|alexa|a language model|an? l l m|chat|gemini|claude)", _ME),
+        (r"make you (?:louder|faster|slower|quieter)", _VOLUME),
+        (r"how (?:do|can|could) i (?:use|change|set|install|start|pick|choose|update)\b", _HELP),
     )
 ).answer

@@ -6,6 +6,7 @@ Draws from the request's own random numbers, so that a seeded talk can be repeat
 from __future__ import annotations
 
 import re
+import string
 
 from voicechat.skills.numerals import NUMBER, article, listing, parse
 from voicechat.skills.request import Request
@@ -39,13 +40,22 @@ _CHOICE = re.compile(
     r"^(?:(?:can|could|would|will) you |help me |now )?(?:choose|pick|decide) (?:between |from )?(.+?) (?:or|and) (.+)$"
 )
 _AGAIN = re.compile(r"\b(?:roll|flip|toss|throw|pick|choose)\b.*\b(?:again|another|1 more|once more)\b")
+_RANKS = ("ace", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "jack", "queen", "king")
+_SUITS = ("clubs", "diamonds", "hearts", "spades")
+_THINGS = {
+    "color": ("red", "orange", "yellow", "green", "blue", "purple", "white", "black"),
+    "day": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "letter": tuple(string.ascii_uppercase),
+}
 _WORDS = {"to": 2, "too": 2, "for": 4, "some": 2, "pair": 2, "couple": 2, "tin": 10, "ate": 8, "then": 10}
 
 
 def answer(request: Request) -> str | None:
     if _AGAIN.search(request.text) and request.previous().text != request.text:
         request = _as_before(request)
-    return _dice(request) or _coins(request) or _number(request) or _choice(request)
+        if _AGAIN.search(request.text):
+            return "What shall I draw? Say, for example, roll two dice, or flip a coin."
+    return _dice(request) or _coins(request) or _number(request) or _pick(request) or _choice(request)
 
 
 def _as_before(request: Request) -> Request:
@@ -109,6 +119,15 @@ def _number(request: Request) -> str | None:
     if low > high:
         low, high = high, low
     return f"{request.vary(('I pick', 'My number is', 'How about'))} {_signed(request.random.randint(low, high))}."
+
+
+def _pick(request: Request) -> str | None:
+    found = re.search(r"\b(?:pick|choose|draw|give me) (?:an? |me a |any )?(card|colou?r|day|letter)$", request.text)
+    if not found:
+        return None
+    if found[1] == "card":
+        return f"The {request.random.choice(_RANKS)} of {request.random.choice(_SUITS)}."
+    return f"I pick {request.random.choice(_THINGS[found[1].replace('colour', 'color')])}."
 
 
 def _choice(request: Request) -> str | None:

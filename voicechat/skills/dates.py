@@ -5,7 +5,9 @@ Knows the holidays that have a date of their own, and no calendar of the user's.
 
 from __future__ import annotations
 
+import calendar
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 
 from voicechat.skills.numerals import ordinal, plural
@@ -25,6 +27,7 @@ _HOLIDAYS = {
     r"independence day": ("Independence Day", 7, 4),
     r"april fools(?: day)?": ("April Fools' Day", 4, 1),
 }
+_UNKNOWN_DATE = "I do not know that date. Ask me with the month and the day."
 _DAY = r"(?P<day>[0-9]{1,2}|first|second|third)(?: ?(?P<day_more>first|second|third))?(?:st|nd|rd|th)?"
 _YEAR = r"(?: (?:of )?(?P<year>[0-9]{4}|(?:19|20) [0-9]{2}))?"
 _DATES = [
@@ -61,14 +64,16 @@ _RELATIVE = {
 
 
 def answer(request: Request) -> str | None:
-    return _days_until(request) or _day_of_date(request) or _part(request) or _relative_day(request)
+    return _days_until(request) or _is_it(request) or _day_of_date(request) or _part(request) or _relative_day(request)
 
 
 def _days_until(request: Request) -> str | None:
     asked = _COUNT.search(request.text)
     named = _named_date(request.text, request.now.date(), past=bool(re.search(r"\bsince\b", request.text)))
-    if not asked or not named:
+    if not asked:
         return None
+    if not named:
+        return _UNKNOWN_DATE if re.search(r"\bdays\b.*\b(?:until|till)\b", request.text) else None
     name, day = named
     days = (day - request.now.date()).days
     if days == 0:
@@ -91,7 +96,21 @@ def _day_of_date(request: Request) -> str | None:
     verb = "is" if day >= today else "was"
     if name.startswith(_month_name(day)):
         return f"{name} {verb} a {_weekday(day)}."
+    if name == _weekday(day):
+        return f"That {verb} {_month_name(day)} {ordinal(day.day)}, {day.year}."
     return f"{name} {verb} on {_full(day)}."
+
+
+def _is_it(request: Request) -> str | None:
+    """Answer "is it monday" and "is it a leap year" by yes or no."""
+    today = request.now.date()
+    if re.search(r"^is (?:it|this(?: year)?) a leap year\b", request.text):
+        leap = calendar.isleap(today.year)
+        return f"{'Yes' if leap else 'No'}, {today.year} is {'' if leap else 'not '}a leap year."
+    found = re.search(rf"^is (?:it|today) ({'|'.join(_WEEKDAYS)})\b", request.text)
+    if not found:
+        return None
+    return f"{'Yes' if found[1].capitalize() == _weekday(today) else 'No'}, today is {_full(today)}."
 
 
 def _part(request: Request) -> str | None:
@@ -149,8 +168,13 @@ def _named_date(text: str, today: date, *, past: bool = False) -> tuple[str, dat
     for pattern, (name, month, day) in _HOLIDAYS.items():
         if re.search(rf"\b(?:{pattern})\b", text):
             return name, _nearest(month, day, today, past=past)
+    for movable, (name, in_year) in _MOVABLE.items():
+        if re.search(rf"\b{movable}\b", text):
+            days = [in_year(today.year + years) for years in (-1, 0, 1)]
+            return name, max(day for day in days if day <= today) if past else min(day for day in days if day >= today)
+    text = text.replace("the weekend", "saturday")
     for index, weekday in enumerate(_WEEKDAYS):
-        if re.search(rf"\b(?:until|till|to|before) (?:next )?{weekday}\b", text):
+        if re.search(rf"\b(?:until|till|to|before|next|(?:date|day) is) (?:next )?{weekday}\b", text):
             return weekday.capitalize(), today + timedelta(days=(index - today.weekday() - 1) % 7 + 1)
     return None
 
@@ -165,6 +189,27 @@ def _nearest(month: int, day: int, today: date, *, past: bool) -> date:
         if found <= today if past else found >= today:
             return found
     raise ValueError(f"no month {month} has a day {day}")
+
+
+def _easter(year: int) -> date:
+    """Give Easter Sunday by Gauss's rule as completed for the Gregorian calendar (Meeus, Astronomical Algorithms)."""
+    golden, century, rest = year % 19, year // 100, year % 100
+    epact = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
+    weekday = (32 + 2 * (century % 4) + 2 * (rest // 4) - epact - rest % 4) % 7
+    late = (golden + 11 * epact + 22 * weekday) // 451
+    month, day = divmod(epact + weekday - 7 * late + 114, 31)
+    return date(year, month, day + 1)
+
+
+def _thanksgiving(year: int) -> date:
+    """Give the fourth Thursday of November."""
+    return date(year, 11, 22 + (3 - date(year, 11, 22).weekday()) % 7)
+
+
+_MOVABLE: dict[str, tuple[str, Callable[[int], date]]] = {
+    "easter": ("Easter", _easter),
+    "thanksgiving": ("Thanksgiving", _thanksgiving),
+}
 
 
 def _month_name(day: date) -> str:

@@ -24,6 +24,7 @@ _PART = re.compile(
     rf"\b(?:{_AMOUNT}|(?P<half>(?:a )?half(?: an?| of an?)?)|(?P<quarter>(?:a )?quarter (?:of )?an)|(?P<one>an?)) "
     rf"(?:{_UNIT})\b(?P<after> and (?:a |1 )?half)?"
 )
+_COUNT_DOWN = re.compile(r"\bcount ?down from ([0-9]{1,6})$")
 _SOUND_ALIKES = {"to": 2, "too": 2, "for": 4, "fore": 4, "won": 1, "ate": 8, "tin": 10}
 
 
@@ -41,6 +42,8 @@ class Duration:
 def find_duration(text: str) -> Duration | None:
     """Give the sum of the times named in `text`, whose numbers are in digits; None if there is none."""
     parts = [_part(match) for match in _PART.finditer(text)]
+    if counted := _COUNT_DOWN.search(text):
+        parts.append((Fraction(counted[1]), "second"))
     if not parts:
         return None
     seconds = sum((number * _SECONDS[unit] for number, unit in parts), Fraction(0))

@@ -12,7 +12,23 @@ from voicechat.skills.script import Script, reflect
 
 _SCRIPT = Script(
     (
-        (r"my name is\b|call me \w+$", ("Nice to meet you. What is on your mind?", "Hello. What can I do for you?")),
+        (r"^(?:one|two|three|four|five|six|seven|eight|nine|ten|[0-9]+)$", ("And what shall I do with that number?",)),
+        (r"^i do not know", ("That makes two of us.", "What would help you to find out?")),
+        (r"i (?:do not )?(?:think|guess|hope|believe) (?:so|not)$", ("What makes you think so?", "Time will tell.")),
+        (r"my (?:favou?rite|best) \w+ is (.+)", ("Why {0}?", "What do you like about {0}?")),
+        (
+            r"i (?:live|work|come|was born|am from)\b",
+            ("What is it like there?", "Do you like it?", "Tell me more about it."),
+        ),
+        (r"i am \w+(?: \w+)? years old", ("A good age, I hear.", "And how does that feel?")),
+        (
+            r"i (?:need|want|would like|have|had|like|love|hate) to (.+)",
+            ("What happens if you do not {0}?", "When did you last {0}?", "And after that?"),
+        ),
+        (
+            r"^(?:(?:can|could|would) you )?tell me\b",
+            ("There is not much I could tell. Ask me what I can do.", "I would rather hear it from you."),
+        ),
         (
             r"i (?:need|want|would like) (.+)",
             ("What would {0} change for you?", "Why do you want {0}?", "Suppose you had {0}. What then?"),
@@ -59,6 +75,7 @@ _SCRIPT = Script(
             ("Tell me more about your {0}.", "How do you get along with your {0}?"),
         ),
         (r"my (\w+)", ("Your {0}?", "What about your {0} matters most to you?", "Tell me more about your {0}.")),
+        (r"^(?:where|how (?:old|tall|big|heavy)) am i\b", ("I cannot know that. You have not told me.",)),
         (
             r"^why\b.*\byou\b",
             ("I was made that way.", "What do you think is the reason?", "I am only a small program."),
@@ -80,6 +97,8 @@ _SCRIPT = Script(
             ("I see. And why is that?", "Good. Go on.", "You seem quite sure."),
         ),
         (r"^(?:no|nope|not really|never)\b", ("Why not?", "All right. What else?", "You are sure about that.")),
+        (r"^really$", ("As far as I know.", "Really.")),
+        (r"^(?:that|it|this) is (.+)", ("Do you think so?", "Why is it {0}?")),
         (r"^(?:maybe|perhaps|possibly|it depends)\b", ("What does it depend on?", "What would make you sure?")),
         (
             r"(?:always|never|everybody|nobody|everyone)\b",

@@ -60,7 +60,7 @@ answer = Script(
         ),
         (
             (
-                r"(?:play|put on|listen to)\b.*(?:music|song|songs|radio|podcast|video|album|something)|sing\b",
+                r"(?:play|stop|put on|listen to)\b.*(?:music|song|songs|radio|podcast|video|album|something)|sing\b",
                 r"play music",
             ),
             _unable("play music"),
@@ -85,7 +85,7 @@ answer = Script(
         ),
         (
             r"(?:open|launch|run) (?:the |a |my )?(?:browser|app|program|file|door|window|\w+ app)",
-            _unable("open programs"),
+            _unable("open things"),
         ),
         (
             (

@@ -44,14 +44,16 @@ def say(value: Fraction, *, roughly: bool = False) -> str:
     """Give `value` in digits; "about" in front says that it was rounded.
 
     Args:
-        roughly: whether four digits are enough where it is not exact; otherwise four decimals.
+        roughly: whether four digits are enough of what has many; otherwise four decimals.
     """
     sign = "minus " if value < 0 else ""
     magnitude = abs(value)
     if magnitude >= LARGEST_IN_FULL or 0 < magnitude < Fraction(1, 10**DECIMALS):
         return _in_powers_of_ten(sign, magnitude)
     rounded = round(magnitude, DECIMALS)
-    if rounded != magnitude and (roughly or magnitude < Fraction(1, 10)):
+    inexact = rounded != magnitude and (roughly or magnitude < Fraction(1, 10))
+    unwieldy = roughly and rounded.denominator > 1 and rounded >= 10_000
+    if inexact or unwieldy:
         rounded = round(magnitude, max(0, DECIMALS - 1 - _exponent(magnitude)))
     return f"{'' if rounded == magnitude else 'about '}{sign}{_decimal(rounded)}"
 
@@ -93,7 +95,7 @@ def plural(n: int | Fraction, noun: str) -> str:
 
 def article(word: str) -> str:
     """Give "an" before a word or number that begins with a vowel's sound, else "a"."""
-    return "an" if re.match(r"(?:[aeiou]|8|11\b|18\b)", word) else "a"
+    return "an" if re.match(r"(?!one\b|uni|eu)(?:[aeiou]|8|11\b|18\b)", word) else "a"
 
 
 def listing(items: Sequence[str], joiner: str = "and") -> str:

@@ -52,7 +52,7 @@ answer = Script(
         (
             (
                 r"(?:what|who) (?:is|are|was) your (?:\w+ )?names?|your name is what|do you have a name",
-                r"what (?:should|can|do|may) i call you|tell me your name",
+                r"what (?:should|can|do|may) i call you|(?:tell me|ask) your name",
             ),
             _NAME,
         ),
@@ -79,7 +79,7 @@ answer = Script(
             _HOBBIES,
         ),
         (r"what do you (?:think|believe|say|want)|your opinion", _OPINION),
-        (r"how old are you|what is your age|when (?:were you|is your) (?:born|birthday|made)|your birthday", _AGE),
+        (r"how old are you|what is your age|when were you \w+|your birthday", _AGE),
         (
             (
                 r"are you (?:an? )?(?:\w+ )?(?:human|person|robot|machine|computer|program|bot|a i|ai|artificial)",
@@ -88,7 +88,28 @@ answer = Script(
             _PERSON,
         ),
         (r"your (?:favou?rite|preferred)|do you (?:like|love|hate|prefer|enjoy) (?!me\b)", _FAVOURITE),
-        (r"where (?:do|are) you (?:live|from|come from|located|now)?|where is your home", _HOME),
+        (r"where (?:do|are) you\b(?: (?:live|from|come from|located|now|work))?|where is your home", _HOME),
+        (r"how (?:tall|big|heavy|long) are you", ("I am a program. I take up no room at all.",)),
+        (r"your (?:plans|dreams|job|purpose|problem)", ("My only plan is to answer you.", "To be of some use to you.")),
+        (
+            (
+                r"what are you (?:doing|thinking|wearing|up to|talking)",
+                r"what is (?:new|up|going on|happening)$",
+            ),
+            ("I am listening to you.", "Not much. I wait for your questions."),
+        ),
+        (r"^are you sure|^is that (?:true|right|correct)", ("Quite sure, if I heard you right.", "I think so.")),
+        (r"what do you mean", ("I mean what I said. Say, repeat that, to hear it again.",)),
+        (r"^how do you know", ("I know very little. It is all in my skills.",)),
+        (
+            r"play a game|^(?:let us|can we|do you want to) play",
+            ("I can roll dice, flip a coin or pick a number. Which one?",),
+        ),
+        (r"not funny", ("I have others. Ask me for another joke.", "I am sorry. My jokes are as small as I am.")),
+        (
+            r"do you have (?:an? |any )?(?!the\b|my\b|your\b)\w+",
+            ("I have nothing but my skills.", "A program has little."),
+        ),
         (
             (
                 r"who (?:made|created|built|wrote|programmed|invented|designed) you",
@@ -105,7 +126,7 @@ answer = Script(
         ),
         (
             (
-                r"i (?:love|like) you|do you (?:love|like) me|marry me",
+                r"i (?:love|like|need|miss|want) you$|do you (?:love|like) me|marry me",
                 r"you are (?:\w+ )?(?:great|nice|good|smart|clever|the best|amazing|funny|cute|sweet)",
             ),
             _LOVE,
@@ -130,11 +151,16 @@ answer = Script(
             (
                 r"^(?:i am|i feel|i am feeling|feeling) (?:\w+ )?(?:fine|good|great|well|okay|ok|happy|all right)\b",
                 r"^(?:fine|great|very well|not bad|pretty good)(?: thank| thanks|$)",
+                r"i had a (?:\w+ )?(?:good|nice|great|wonderful) day",
             ),
             _WELL,
         ),
         (
-            r"^(?:i am|i feel|i am feeling|feeling) (?:\w+ )?(?:sad|bad|tired|sick|ill|lonely|unhappy|awful|down)\b",
+            (
+                r"^(?:i am|i feel|i am feeling|feeling) (?:\w+ )?(?:sad|bad|tired|sick|ill|lonely|unhappy)\b",
+                r"^(?:i am|i feel|i am feeling|feeling) (?:\w+ )?(?:awful|terrible|down)\b",
+                r"i had a (?:\w+ )?(?:bad|long|terrible|hard|rough|awful) day",
+            ),
             _UNWELL,
         ),
     )

@@ -13,23 +13,25 @@ MAX_LETTERS = 60
 
 # "still" and "smell" are what a recognizer makes of "spell" in this question.
 _ASKS = re.compile(
-    r"\bhow (?:do|would|can|does|is|to|you|should)\b.*?\b(?:spells?|spelled|spelt|still|smell|spiel)\b ?(?P<how>.*)$"
+    r"\bhow (?:do|would|can|does|is|to|you|should)\b.*?\b(?:spells?|still|smell|spiel)\b ?(?P<how>.*)$"
+    r"|\bhow is (?P<passive>.+) (?:spelled|spelt)$"
     r"|\b(?:spell|spelling of|spelling)\b ?(?P<plain>.*)$"
 )
-_ARTICLES = re.compile(r"^(?:(?:out|the|a|this|word|words|for me)\b ?)+(?=\S)|\b(?:for me|again)$")
+_AROUND = re.compile(r"^(?:(?:out|the|a|this|word|words|for me|please)\b ?)+(?=\S)|\b(?:for me|again|please)$")
 
 
 def answer(request: Request) -> str | None:
-    found = _ASKS.search(request.words)
+    heard = " ".join(re.sub(r"[^\w' ]|_", " ", request.heard.lower()).split())
+    found = _ASKS.search(heard)
     if not found:
         return None
-    words = _ARTICLES.sub("", found["how"] or found["plain"] or "").strip()
-    letters = [c for c in words if c.isalnum()]
+    words = _AROUND.sub("", found["how"] or found["passive"] or found["plain"] or "").strip()
+    letters = sum(c.isalnum() for c in words)
     if not letters:
         return "Which word shall I spell? Say, for example, spell necessary."
-    if len(letters) > MAX_LETTERS:
+    if letters > MAX_LETTERS:
         return "That is too long to spell. Give me a word or two."
-    spelled = [", ".join(letter.upper() for letter in word if letter.isalnum()) for word in words.split()]
+    spelled = [(word.capitalize(), ", ".join(c.upper() for c in word if c.isalnum())) for word in words.split()]
     if len(spelled) == 1:
-        return f"{words.capitalize()} is spelled {spelled[0]}."
-    return " ".join(f"{word.capitalize()}: {letters}." for word, letters in zip(words.split(), spelled, strict=True))
+        return f"{spelled[0][0]} is spelled {spelled[0][1]}."
+    return " ".join(f"{word}: {letters}." for word, letters in spelled if letters)

@@ -10,7 +10,7 @@ import math
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voicechat.skills.durations import Duration, find_duration, say_duration
 from voicechat.skills.numerals import article, count, listing
@@ -29,21 +29,23 @@ _ASK_LEFT = (
     r"\bhow (?:long|much time|much longer|many (?:minutes|seconds|hours|timers))\b.*"
     rf"\b(?:left|remain\w*|to go|{_TIMER})\b"
     r"|\bhow (?:long|much time) is (?:lift|laughed|lived|live|loved)\b|\btime (?:is )?left\b"
-    rf"|\b(?:check|list|show|status of|what are|which|are there any|any|is there a|is the|is my|how is)\b.*\b{_TIMER}\b"
+    r"|\b(?:check|list|show|status of|what are|which|any|is there a|do i have|is the|is my|how is)\b.*"
+    rf"\b{_TIMER}\b"
     rf"|\bwhat {_TIMER}"
 )
 _NAME = (
-    rf"\b(?:an?|the|my|another|set|start) (?P<before>[a-z]+(?: [a-z]+)?) {_TIMER}\b",
+    rf"(?:^|\b(?:an?|the|my|another|set|start) )(?P<before>[a-z]+(?: [a-z]+)?) {_TIMER}\b",
     rf"\b{_TIMER} (?:called|named|labell?ed|for (?:the|my|some)) (?P<after>[a-z]+(?: [a-z]+)?)(?= for\b| 4\b|$)",
     r"\b(?:minutes?|seconds?|hours?) (?:called|named|for (?:the|my|some)) (?P<last>[a-z]+(?: [a-z]+)?)$",
 )
 _NOT_IN_NAMES = re.compile(
-    "an?|the|my|me|new|another|timers?|alarm|set|start|make|create|up|for|of|to|hours?|minutes?|seconds?|all|every|this|"
+    "an?|the|my|me|new|another|timers?|alarm|set|said|sat|put|i|need|give|start|make|create|up|for|of|to|hours?|minutes?|seconds?|all|every|this|"
     "that|cancel|stop|first|last|is|on|which|one|half|quarter|and"
 )
 _TASK = re.compile(r"\bremind me (?:in .+? )?to (.+)$")
 _HOW_LONG = "For how long? Say, for example, set a timer for five minutes."
 _WHICH = "Which timer?"
+_TOO_LONG = "My timers run from one second to 24 hours."
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Timers:
         answered = request.last_said == _HOW_LONG or request.last_said.startswith(_WHICH)
         if request.last_said.startswith(_WHICH) and (self._named(text) or re.search(r"\b(?:all|both|every)\b", text)):
             return self._cancel(text)
+        if duration and re.search(rf"\badd\b.* to\b.*\b{_TIMER}", text):
+            return self._extend(duration, text)
         if re.search(_CANCEL, text) and (re.search(rf"\b{_TIMER}\b", text) or self._is_named_cancel(text)):
             return self._cancel(text)
         if re.search(_ASK_LEFT, text) and (duration is None or not re.search(r"\b(?:set|start)\b", text)):
@@ -105,7 +109,7 @@ class Timers:
 
     def _set(self, duration: Duration, text: str) -> str:
         if not 1 <= duration.seconds <= MAX_DURATION_S:
-            return "My timers run from one second to 24 hours."
+            return _TOO_LONG
         label, task = _label(text), _task(text)
         called = frozenset(filter(None, (label, duration.name)))
         name = f"{label or duration.spoken_name} timer"
@@ -133,6 +137,20 @@ class Timers:
         if len(chosen) > 1:
             return f"{'Both' if len(chosen) == 2 else f'All {count(len(chosen))}'} timers are cancelled."
         return f"Your {chosen[0].name} is cancelled."
+
+    def _extend(self, duration: Duration, text: str) -> str:
+        with self._lock:
+            named = [timer for timer in self._timers if timer.name.removesuffix(" timer") in text]
+            chosen = named or self._timers
+            if len(chosen) != 1:
+                return f"To which timer? You have {_choices(chosen)}." if chosen else "No timer is running."
+            longer = replace(chosen[0], due_at=chosen[0].due_at + float(duration.seconds))
+            if longer.due_at - self._clock() > MAX_DURATION_S:
+                return _TOO_LONG
+            others = [timer for timer in self._timers if timer is not chosen[0]]
+            self._timers = sorted([*others, longer], key=lambda timer: timer.due_at)
+            left_s = longer.due_at - self._clock()
+        return f"Your {longer.name} now has {say_duration(math.ceil(left_s))} left."
 
     def _left(self, text: str) -> str:
         with self._lock:

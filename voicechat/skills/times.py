@@ -65,6 +65,7 @@ _ASKS = re.compile(
     r"\bwhat time\b|\btime is it\b|\bwhat hour is it\b|\bhow late is it\b|\b(?:current|local) time\b"
     r"|\b(?:what is|what was|tell me|know|have|give me|say|got) the (?:current |right |exact |local )*(?:time|hour)\b"
     r"|^(?:the )?time(?: now)?$|^(?:the )?time in\b"
+    r"|^is it (?:morning|afternoon|evening|night|noon|midnight|late|early)\b"
 )
 _NOT_ASKED = re.compile(r"\b(?:timers?|left|should|does|will|sun|until)\b|\btime (?:of|for|to)\b")
 _PLACE = re.compile(r"\b(?:in|at|over in|for) (?:the city of )?(?P<place>[a-z][a-z ]*?)(?: (?:right )?now| today)?$")

@@ -173,7 +173,7 @@ def answer_in_part(request: Request) -> str | None:
     """Ask again where a conversion was begun but not understood whole."""
     unit = _unit_pattern()
     found = re.search(rf"\bhow many ({unit}) (?:is|are|in)\b|\bconvert\b.*?\b({unit})\b", request.text)
-    if not found:
+    if not found or re.search(r"\b(?:until|till|since|left|ago)\b", request.text):
         return None
     plural = _units()[found[1] or found[2]].plural
     return request.vary(
@@ -196,6 +196,11 @@ def convert(value: Fraction, source: str, target: str) -> Fraction | None:
 def _asked(text: str) -> tuple[str, str] | None:
     """Give what is to be converted and the unit to convert it to, as they were said."""
     text = re.sub(r"\b([0-9]+) (?:foot|feet) ([0-9]+)(?= (?:in|to|into|as)\b)", r"\1 feet \2 inches", text)
+    # Degrees are those of the scale that they are not converted to.
+    text = re.sub(r"(?<=[0-9] )degrees? (?=(?:to|in|into) (?:degrees )?fahrenheit)", "celsius ", text)
+    text = re.sub(
+        r"(?<=[0-9] )degrees? (?=(?:to|in|into) (?:degrees )?(?:celsius|centigrade|kelvin))", "fahrenheit ", text
+    )
     for pattern in _questions():
         if match := pattern.search(text):
             groups = match.groupdict()

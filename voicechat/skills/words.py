@@ -50,7 +50,7 @@ _CONTRACTIONS: Sequence[tuple[str, str]] = (
 )
 _FILLERS = re.compile(
     r"\b(?:um+|uh+|erm?|hmm+|please)\b"
-    r"|^(?:(?:ah|oh|okay|ok|well|so|(?:hey |hello |hi )?voice ?chat|(?:hey|hello|hi) computer)\b ?)+(?=.)"
+    r"|^(?:(?:ah|oh|okay|ok|well(?! done)|so|(?:hey |hello |hi )?voice ?chat|(?:hey|hello|hi) computer)\b ?)+(?=.)"
 )
 # What the converter makes of numbers is put right around it: it takes "twenty and three" for 23 and "thirty second" for
 # 32nd, leaves "one" to "three" be where they stand alone, and knows neither trillions nor "2.5 million".
@@ -61,7 +61,11 @@ _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10*
 _SCALE = "|".join(_SCALES)
 _SCALED = re.compile(rf"\b([0-9]+(?:\.[0-9]+)?) ({_SCALE})\b(?: ([0-9]+)\b(?![.]))?")
 _KEPT_FROM_NUMBERS = re.compile(rf"\b(and|plus|minus|point|seconds?|trillion|(?<=[0-9] )(?:{_SCALE}))\b")
-_AND_INSIDE_NUMBER = re.compile(rf"\b({_SCALE}) and (?=[a-z])")
+# English says "and" only before what is below a hundred: "seven thousand and five hundred" are two numbers.
+_BELOW_HUNDRED = rf"(?:{_DIGIT}|ten|eleven|twelve|[a-z]+teen|[a-z]+ty)\b"
+_AND_INSIDE_NUMBER = re.compile(
+    rf"\b(?:(hundred) and (?={_BELOW_HUNDRED})|({_SCALE}) and (?={_BELOW_HUNDRED}(?! (?:{_SCALE}))))"
+)
 _DECIMALS = re.compile(rf"\bpoint ((?:(?:{_DIGIT}|oh|[0-9]+)\b ?)+)")
 _POINT = re.compile(r"\b(?:([0-9]+) )?point ([0-9]+)\b")
 
@@ -91,7 +95,7 @@ def with_digits(words: str) -> str:
     """Give plain `words` with their numbers as digits: "twenty three point five" becomes "23.5"."""
     from text_to_num import alpha2digit
 
-    words = _AND_INSIDE_NUMBER.sub(r"\1 ", words)
+    words = _AND_INSIDE_NUMBER.sub(lambda match: f"{match[1] or match[2]} ", words)
     words = _DECIMALS.sub(_decimals, words)
     pieces = _KEPT_FROM_NUMBERS.split(words)  # every second one is a word that was kept
     pieces[::2] = [alpha2digit(piece.strip(), "en") for piece in pieces[::2]]

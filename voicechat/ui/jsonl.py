@@ -126,8 +126,7 @@ class JsonLog:
 def json_line(fields: dict[str, _Value]) -> str:
     """Give one line of printable ASCII that any JSON parser reads; half of a surrogate pair becomes U+FFFD."""
     whole = {key: _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value for key, value in fields.items()}
-    # DEL is ASCII, so json leaves it as it is.
-    return json.dumps(whole, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f")
+    return json.dumps(whole, ensure_ascii=True, allow_nan=False)
 
 
 def _latency(latency: Latency) -> dict[str, float | None]:

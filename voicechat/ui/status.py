@@ -62,6 +62,7 @@ class Status:
             n_cells = beside_hint if beside_hint >= _MIN_METER_CELLS else room - line.cell_len - 2
             self._append_meter(line, min(_MAX_METER_CELLS, n_cells), now)
         line.rstrip()
+        line.truncate(room)
         return _with_hint(line, room, layout, hints)
 
     def _append_meter(self, line: Text, n_cells: int, now: float) -> None:

@@ -13,7 +13,7 @@ from voicechat.types import CAPTURE_RATE
 from voicechat.vad._noise_gate import Measured
 
 TARGET_DBFS = -24.0  # RMS of ordinary close speech
-NOISE_CEILING_DBFS = -60.0  # the floor is never raised above this: amplified noise sounds like speech to a model
+NOISE_CEILING_DBFS = -45.0  # the floor is never raised above this: amplified noise sounds like speech to a model
 RELEASE_DB_PER_S = 20.0  # how fast a slammed door is forgotten, slowly enough not to pump within a word
 DC_S = 0.4  # time constant of the offset's estimate
 
@@ -31,10 +31,11 @@ class Leveller:
 
     def clean(self, frame: np.ndarray) -> np.ndarray:
         """Give the frame finite, within [-1, 1] and without its DC offset."""
-        if not math.isfinite(float(frame.sum())):
-            frame = np.nan_to_num(frame, nan=0.0, posinf=1.0, neginf=-1.0)
-        frame = np.clip(frame, -1.0, 1.0)
+        frame = np.clip(frame, -1.0, 1.0)  # leaves NaN only
         mean = float(frame.mean())
+        if math.isnan(mean):
+            frame = np.nan_to_num(frame, nan=0.0)
+            mean = float(frame.mean())
         if self._offset is None:
             self._offset = mean
         self._offset += (mean - self._offset) * min(1.0, self._frame_s / DC_S)

