@@ -1,0 +1,233 @@
+"""Mini-Omni's checkpoint, as its hub repository lays it out: files in, a model out, every size and tensor checked.
+
+    model_config.yaml   the sizes
+    lit_model.pth       the tensors, a pickle; no code in it is run
+    model.safetensors   the same, written by the first load (or found so) and preferred from then on
+
+Knows files and tensors; where the folder is, and how it came there, is `voicechat.models.hub`'s business.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from voicechat.errors import ModelError
+from voicechat.models import weights
+from voicechat.models.mini_omni.model import MiniOmni, ModelConfig
+from voicechat.models.mini_omni.tokens import AUDIO_VOCAB, N_LAYERS, TEXT_VOCAB
+
+logger = logging.getLogger(__name__)
+
+CONFIG, PICKLE, CONVERTED = "model_config.yaml", "lit_model.pth", "model.safetensors"
+EMBEDDING, HEAD = "transformer.wte.weight", "lm_head.weight"
+
+_MAX_CONFIG_BYTES = 1 << 16
+_SIZES = ("n_layer", "n_head", "n_query_groups", "head_size", "n_embd", "intermediate_size", "block_size")
+# The one value that each of these may have: what is built here is this architecture and no other.
+_FIXED = {
+    "padded_vocab_size": TEXT_VOCAB + N_LAYERS * AUDIO_VOCAB,
+    "text_vocab_size": TEXT_VOCAB,
+    "audio_vocab_size": AUDIO_VOCAB,
+    "cat_audio_vocab_size": N_LAYERS * AUDIO_VOCAB,
+    "asr_adapter": "llamamlp",
+    "mlp_class_name": "LLaMAMLP",
+    "norm_class_name": "RMSNorm",
+    "rotary_percentage": 1.0,
+    "rope_condense_ratio": 1,
+    "pos_type": "rope",
+    "add_qkv_bias": True,
+    "bias": False,
+    "lm_head_bias": False,
+    "parallel_residual": False,
+    "shared_attention_norm": False,
+    "scale_embeddings": False,
+    "n_expert": 0,
+}
+# These say nothing about the tensors in the file: the reference, too, ignores them or (post_adapter) overrides them.
+_UNUSED = (
+    "name",
+    "hf_config",
+    "vocab_size",
+    "padding_multiple",
+    "gelu_approximate",
+    "n_expert_per_token",
+    "prompt_vocab_size",
+    "attn_dropout",
+    "force_align",
+    "use_pretrain_phoneme_emb",
+    "post_adapter",
+    "post_adapter_layers",
+)
+
+
+def load(
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    convert: bool = True,
+) -> MiniOmni:
+    """Load the language model. On the CPU and in its stored precision its weights are mapped, not read.
+
+    Args:
+        dtype: what to convert the weights to; None: as they are stored.
+        convert: whether to write model.safetensors if it is not there and there is room.
+
+    Raises:
+        ModelError: If a file is missing, damaged or foreign, or a size or tensor is not what it must be.
+    """
+    config = read_config(folder / CONFIG)
+    state = read_state(folder, config, convert=convert)
+    moved = {name: tensor.to(device, dtype) for name, tensor in _once(state, config).items()}
+    if config.tie_word_embeddings:
+        moved[HEAD] = moved[EMBEDDING]
+    return build(config, moved)
+
+
+def build(config: ModelConfig, state: Mapping[str, Tensor]) -> MiniOmni:
+    """Make the model from its tensors, which it then holds; nothing is copied.
+
+    Args:
+        state: every tensor of `shapes(config)`.
+    """
+    with torch.device("meta"):
+        model = MiniOmni(config)
+    model.load_state_dict(state, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def read_config(path: Path) -> ModelConfig:
+    """Read model_config.yaml.
+
+    Raises:
+        ModelError: If it is missing or not YAML, or a size is unknown or odd; the message has the key and the value.
+    """
+    settings = _read_yaml(path)
+    weights.must_have(settings, ("n_layer", "n_head", "n_embd", "intermediate_size", "padded_vocab_size"), path)
+    weights.must_be(settings, _FIXED, path)
+    known = {field.name for field in fields(ModelConfig)} | {*_FIXED, *_UNUSED}
+    if unknown := sorted(str(key) for key in settings if key not in known):
+        logger.warning("%s: ignored, for nobody here knows it: %s", path, ", ".join(unknown))
+    given = {key: value for key, value in settings.items() if value is not None}
+    given.setdefault("n_query_groups", given["n_head"])
+    sizes = {
+        key: weights.positive_int(given[key], key=key, path=path, at_most=1 << 20) for key in _SIZES if key in given
+    }
+    sizes.setdefault("head_size", sizes["n_embd"] // sizes["n_head"])
+    if sizes["n_head"] % sizes["n_query_groups"]:
+        raise ModelError(f"{path}: n_query_groups must divide n_head {sizes['n_head']}, not {sizes['n_query_groups']}")
+    if sizes["head_size"] % 2:
+        raise ModelError(f"{path}: head_size must be even, not {sizes['head_size']}")
+    adapter_dim = weights.positive_int(given.get("whisper_adapter_dim", 768), key="whisper_adapter_dim", path=path)
+    return ModelConfig(
+        **sizes,
+        norm_eps=_positive(given.get("norm_eps", 1e-5), key="norm_eps", path=path),
+        rope_base=_positive(given.get("rope_base", 10_000), key="rope_base", path=path),
+        whisper_adapter_dim=adapter_dim,
+        tie_word_embeddings=weights.flag(given.get("tie_word_embeddings", False), key="tie_word_embeddings", path=path),
+    )
+
+
+def read_state(folder: Path, config: ModelConfig, *, convert: bool = True) -> dict[str, Tensor]:
+    """Read the model's tensors by name, mapped into memory, every name and shape checked.
+
+    With tied embeddings both names are there and share one tensor.
+
+    Args:
+        convert: whether to write model.safetensors if it is not there and there is room.
+
+    Raises:
+        ModelError: If no file is there, or the one that is there is damaged, foreign, or of another model.
+    """
+    pickled, kept = folder / PICKLE, folder / CONVERTED
+    if not pickled.exists() and kept.exists():  # it came as safetensors, or the pickle was deleted since
+        return _checked(weights.read_safetensors(kept), config, kept)
+    if not pickled.exists():
+        raise ModelError(f"{folder} has neither {PICKLE} nor {CONVERTED}; run: voicechat models pull mini-omni")
+    source = weights.fingerprint(pickled)
+    if (state := weights.converted(kept, source=source)) is not None:
+        return _checked(state, config, kept)
+    loaded = weights.read_pickle(pickled)
+    if isinstance(loaded.get("model"), Mapping):  # as training leaves it
+        loaded = loaded["model"]
+    state = _checked(loaded, config, pickled)
+    if convert and weights.keep(_once(state, config), kept, source=source):
+        logger.info("%s is converted to %s, which is used from now on", pickled, kept)
+        return _checked(weights.read_safetensors(kept), config, kept)
+    return state
+
+
+def read_derived(
+    folder: Path, name: str, config: ModelConfig, make: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Give what `make` makes of the model's tensors, kept in `name` beside them for the next time if there is room.
+
+    For 8-bit weights: the next load then reads a quarter. `make` must be the same function each time.
+
+    Args:
+        name: a file name ending in .safetensors; a new one for each change of `make`.
+
+    Raises:
+        ModelError: As `read_state`.
+    """
+    origin = folder / (PICKLE if (folder / PICKLE).exists() else CONVERTED)
+    if (
+        origin.exists()
+        and (tensors := weights.converted(folder / name, source=weights.fingerprint(origin))) is not None
+    ):
+        return tensors
+    made = dict(make(read_state(folder, config, convert=False)))
+    weights.keep(made, folder / name, source=weights.fingerprint(origin))
+    return made
+
+
+def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Give the name and shape of every tensor of the model."""
+    with torch.device("meta"):
+        model = MiniOmni(config)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def _checked(state: Mapping[str, Any], config: ModelConfig, path: Path) -> dict[str, Tensor]:
+    if config.tie_word_embeddings and EMBEDDING in state:
+        state = {**state, HEAD: state[EMBEDDING]}
+    return weights.checked(state, shapes(config), path)
+
+
+def _once(state: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """Leave out the head if it is the embedding."""
+    return {name: tensor for name, tensor in state.items() if not (config.tie_word_embeddings and name == HEAD)}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_CONFIG_BYTES + 1)
+        loaded = yaml.safe_load(data) if len(data) <= _MAX_CONFIG_BYTES else None
+    except OSError as exc:
+        raise ModelError(f"cannot read {path}: {exc.strerror or exc}") from exc
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        raise ModelError(f"cannot load {path}: not valid YAML; get it again") from exc
+    if not isinstance(loaded, dict):
+        raise ModelError(f"cannot load {path}: not a list of keys and values; get it again")
+    return loaded
+
+
+def _positive(value: object, *, key: str, path: Path) -> float:
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else 0.0
+    except (ValueError, OverflowError):  # YAML reads 1e-06 as text: it wants a point in front of the e
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ModelError(f"{path}: {key} must be a number above 0, not {value!r:.80}")
+    return number
