@@ -10,8 +10,11 @@ import json
 import logging
 import os
 import pickle
+import re
 import shutil
+import struct
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,6 +46,7 @@ _UNREADABLE = (
     AssertionError,
     OverflowError,
     MemoryError,
+    struct.error,
 )
 
 
@@ -55,11 +59,13 @@ def read_pickle(path: Path) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
             is_zip = file.read(4) == b"PK\x03\x04"  # torch.save since 1.6; what is older cannot be mapped
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch wonders about damaged pickles before it refuses them
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except OSError as exc:
         raise ModelError(f"cannot read {path}: {exc.strerror or exc}") from exc
     except _UNREADABLE as exc:
-        if isinstance(exc, pickle.UnpicklingError) and "weights_only" in str(exc).lower():
+        if isinstance(exc, pickle.UnpicklingError) and re.search("unsupported (global|class)", str(exc), re.IGNORECASE):
             reason = "it holds more than tensors, and code from it is never run"
         else:
             reason = "it is damaged, cut short, or not a checkpoint"

@@ -9,6 +9,7 @@ write_model(folder)      all of it, as `voicechat models pull mini-omni` leaves 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -80,6 +81,11 @@ def random_state(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str,
 
 def random_model(config: ModelConfig = TINY, seed: int = 0) -> dict[str, Tensor]:
     """The tensors of a lit_model.pth."""
+    return dict(_random_model(config, seed))
+
+
+@cache
+def _random_model(config: ModelConfig, seed: int) -> dict[str, Tensor]:
     state = random_state(checkpoint.shapes(config), seed)
     if config.tie_word_embeddings:
         state[checkpoint.HEAD] = state[checkpoint.EMBEDDING]

@@ -3,6 +3,7 @@
     model_config.yaml   the sizes
     lit_model.pth       the tensors, a pickle; no code in it is run
     model.safetensors   the same, written by the first load (or found so) and preferred from then on
+    model.int8.safetensors  the same in 8 bit, written by the first load in 8 bit
 
 Knows files and tensors; where the folder is, and how it came there, is `voicechat.models.hub`'s business.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,27 @@ from torch import Tensor
 
 from voicechat.errors import ModelError
 from voicechat.models import weights
+from voicechat.models.mini_omni.int8 import Int8MiniOmni, quantize_model
 from voicechat.models.mini_omni.model import MiniOmni, ModelConfig
 from voicechat.models.mini_omni.tokens import AUDIO_VOCAB, N_LAYERS, TEXT_VOCAB
 
 logger = logging.getLogger(__name__)
 
 CONFIG, PICKLE, CONVERTED = "model_config.yaml", "lit_model.pth", "model.safetensors"
+INT8 = "model.int8.safetensors"
 EMBEDDING, HEAD = "transformer.wte.weight", "lm_head.weight"
 
 _MAX_CONFIG_BYTES = 1 << 16
-_SIZES = ("n_layer", "n_head", "n_query_groups", "head_size", "n_embd", "intermediate_size", "block_size")
+# Sizes, and the largest that is believed: a model has to be built before its tensors can be compared.
+_SIZES = {
+    "n_layer": 1_000,
+    "n_head": 1_000,
+    "n_query_groups": 1_000,
+    "head_size": 10_000,
+    "n_embd": 100_000,
+    "intermediate_size": 1_000_000,
+    "block_size": 1_000_000,
+}
 # The one value that each of these may have: what is built here is this architecture and no other.
 _FIXED = {
     "padded_vocab_size": TEXT_VOCAB + N_LAYERS * AUDIO_VOCAB,
@@ -92,6 +104,36 @@ def load(
     return build(config, moved)
 
 
+def load_int8(folder: Path) -> Int8MiniOmni:
+    """Load the language model with 8-bit weights, for the CPU.
+
+    They are made from the others once and kept beside them, if there is room: the next load reads a quarter.
+
+    Raises:
+        ModelError: As `load`.
+    """
+    config = read_config(folder / CONFIG)
+    origin = folder / (PICKLE if (folder / PICKLE).exists() else CONVERTED)
+    source = f"int8 {weights.fingerprint(origin)}" if origin.exists() else ""
+    if (kept := weights.converted(folder / INT8, source=source)) is not None:
+        model = Int8MiniOmni(config)
+        into = _int8_tensors(model)
+        if {name: (t.shape, t.dtype) for name, t in kept.items()} == {n: (t.shape, t.dtype) for n, t in into.items()}:
+            for name, tensor in into.items():
+                tensor.copy_(kept[name])  # into memory as the kernels like it, not mapped
+            return model.eval()
+    model = quantize_model(load(folder, convert=False))
+    weights.keep(_int8_tensors(model), folder / INT8, source=source)
+    return model.eval()
+
+
+def _int8_tensors(model: Int8MiniOmni) -> dict[str, Tensor]:
+    """Give the tensors that make up the model; of tied ones, only the head's."""
+    tied = model.config.tie_word_embeddings
+    state: Mapping[str, Tensor] = model.state_dict()
+    return {name: tensor for name, tensor in state.items() if not (tied and name.startswith("transformer.wte."))}
+
+
 def build(config: ModelConfig, state: Mapping[str, Tensor]) -> MiniOmni:
     """Make the model from its tensors, which it then holds; nothing is copied.
 
@@ -110,29 +152,32 @@ def read_config(path: Path) -> ModelConfig:
     Raises:
         ModelError: If it is missing or not YAML, or a size is unknown or odd; the message has the key and the value.
     """
-    settings = _read_yaml(path)
+    settings = {key: value for key, value in _read_yaml(path).items() if value is not None}
     weights.must_have(settings, ("n_layer", "n_head", "n_embd", "intermediate_size", "padded_vocab_size"), path)
     weights.must_be(settings, _FIXED, path)
     known = {field.name for field in fields(ModelConfig)} | {*_FIXED, *_UNUSED}
     if unknown := sorted(str(key) for key in settings if key not in known):
         logger.warning("%s: ignored, for nobody here knows it: %s", path, ", ".join(unknown))
-    given = {key: value for key, value in settings.items() if value is not None}
-    given.setdefault("n_query_groups", given["n_head"])
+    settings.setdefault("n_query_groups", settings["n_head"])
     sizes = {
-        key: weights.positive_int(given[key], key=key, path=path, at_most=1 << 20) for key in _SIZES if key in given
+        key: weights.positive_int(settings[key], key=key, path=path, at_most=at_most)
+        for key, at_most in _SIZES.items()
+        if key in settings
     }
     sizes.setdefault("head_size", sizes["n_embd"] // sizes["n_head"])
     if sizes["n_head"] % sizes["n_query_groups"]:
         raise ModelError(f"{path}: n_query_groups must divide n_head {sizes['n_head']}, not {sizes['n_query_groups']}")
     if sizes["head_size"] % 2:
         raise ModelError(f"{path}: head_size must be even, not {sizes['head_size']}")
-    adapter_dim = weights.positive_int(given.get("whisper_adapter_dim", 768), key="whisper_adapter_dim", path=path)
+    adapter_dim = weights.positive_int(settings.get("whisper_adapter_dim", 768), key="whisper_adapter_dim", path=path)
     return ModelConfig(
         **sizes,
-        norm_eps=_positive(given.get("norm_eps", 1e-5), key="norm_eps", path=path),
-        rope_base=_positive(given.get("rope_base", 10_000), key="rope_base", path=path),
+        norm_eps=_positive(settings.get("norm_eps", 1e-5), key="norm_eps", path=path),
+        rope_base=_positive(settings.get("rope_base", 10_000), key="rope_base", path=path),
         whisper_adapter_dim=adapter_dim,
-        tie_word_embeddings=weights.flag(given.get("tie_word_embeddings", False), key="tie_word_embeddings", path=path),
+        tie_word_embeddings=weights.flag(
+            settings.get("tie_word_embeddings", False), key="tie_word_embeddings", path=path
+        ),
     )
 
 
@@ -163,30 +208,6 @@ def read_state(folder: Path, config: ModelConfig, *, convert: bool = True) -> di
         logger.info("%s is converted to %s, which is used from now on", pickled, kept)
         return _checked(weights.read_safetensors(kept), config, kept)
     return state
-
-
-def read_derived(
-    folder: Path, name: str, config: ModelConfig, make: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
-) -> dict[str, Tensor]:
-    """Give what `make` makes of the model's tensors, kept in `name` beside them for the next time if there is room.
-
-    For 8-bit weights: the next load then reads a quarter. `make` must be the same function each time.
-
-    Args:
-        name: a file name ending in .safetensors; a new one for each change of `make`.
-
-    Raises:
-        ModelError: As `read_state`.
-    """
-    origin = folder / (PICKLE if (folder / PICKLE).exists() else CONVERTED)
-    if (
-        origin.exists()
-        and (tensors := weights.converted(folder / name, source=weights.fingerprint(origin))) is not None
-    ):
-        return tensors
-    made = dict(make(read_state(folder, config, convert=False)))
-    weights.keep(made, folder / name, source=weights.fingerprint(origin))
-    return made
 
 
 def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

@@ -27,15 +27,16 @@ def load(folder: Path) -> SnacDecoder:
     config = read_config(folder / "config.json")
     path = folder / "model.safetensors"
     if path.exists():
-        state: Mapping[str, Any] = weights.read_safetensors(path, wanted=_is_of_decoder)
+        state: Mapping[str, Any] = weights.read_safetensors(path, wanted=is_needed)
     else:
         path = folder / "pytorch_model.bin"
         state = weights.read_pickle(path)
-    tensors = weights.checked(state, shapes(config), path, ignored=lambda name: not _is_of_decoder(name))
+    tensors = weights.checked(state, shapes(config), path, ignored=lambda name: not is_needed(name))
     return SnacDecoder(config, {name: tensor.float() for name, tensor in tensors.items()})
 
 
-def _is_of_decoder(name: str) -> bool:
+def is_needed(name: str) -> bool:
+    """Tell whether decoding needs a tensor."""
     return not name.startswith("encoder.") and ".in_proj." not in name
 
 
