@@ -15,14 +15,13 @@ from torch import Tensor
 from voicechat.models.mini_omni.model import KVCache, MiniOmni
 from voicechat.models.mini_omni.tokens import (
     AUDIO_PAD,
-    AUDIO_VOCAB,
     END_OF_AUDIO,
     END_OF_TEXT,
     N_LAYERS,
     TEXT_PAD,
-    TEXT_VOCAB,
     Step,
     Task,
+    audio_id,
     prompt,
 )
 
@@ -141,10 +140,10 @@ def generate_batch(
 
 
 def _cache(model: MiniOmni, *, batch: int, n_positions: int) -> KVCache:
-    return KVCache(model.config, batch=batch, n_positions=n_positions, like=model.transformer["ln_f"].weight)
+    return KVCache(model.config, batch=batch, n_positions=n_positions, like=model.transformer.ln_f.weight)
 
 
 def _position(like: Tensor, rows: list[tuple[list[int], int]]) -> Tensor:
     """Give the ids (B, 8, 1) of one position from each row's audio and text tokens."""
-    ids = [[TEXT_VOCAB + AUDIO_VOCAB * layer + token for layer, token in enumerate(audio)] + [text] for audio, text in rows]
+    ids = [[*(audio_id(layer, token) for layer, token in enumerate(audio)), text] for audio, text in rows]
     return torch.tensor(ids, device=like.device)[:, :, None]

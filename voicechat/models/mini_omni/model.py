@@ -41,19 +41,20 @@ class KVCache:
     """Keys and values of the positions so far, preallocated: (n_layer, B, n_query_groups, n_positions, head_size)."""
 
     def __init__(self, config: ModelConfig, *, batch: int, n_positions: int, like: Tensor) -> None:
+        n_positions += -n_positions % 4  # the compiled step takes four at a time
         shape = (config.n_layer, batch, config.n_query_groups, n_positions, config.head_size)
         self.keys = like.new_zeros(shape)
         self.values = like.new_zeros(shape)
         self.position = 0  # how many are filled
 
-    def row(self, index: int) -> "KVCache":
+    def row(self, index: int) -> KVCache:
         """Give one row of the batch, as a cache that shares its memory."""
         row = object.__new__(KVCache)
         row.keys, row.values = self.keys[:, index : index + 1], self.values[:, index : index + 1]
         row.position = self.position
         return row
 
-    def fork(self, row: "KVCache") -> None:
+    def fork(self, row: KVCache) -> None:
         """Copy what `row` (one of these rows) has filled to all of them."""
         self.keys[:, :, :, : row.position] = row.keys[:, :, :, : row.position]
         self.values[:, :, :, : row.position] = row.values[:, :, :, : row.position]
@@ -108,6 +109,14 @@ class Attention(nn.Module):
         return out
 
 
+class Head(nn.Linear):
+    """Gives logits for some rows of its weight only."""
+
+    def forward(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
+        logits: Tensor = F.linear(x, self.weight[rows])
+        return logits
+
+
 class MLP(nn.Module):
     def __init__(self, n_in: int, n_hidden: int, n_out: int) -> None:
         super().__init__()
@@ -130,24 +139,35 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, rope: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, position: int) -> Tensor:
         x = x + self.attn(self.norm_1(x), rope, keys, values, position)
-        return x + self.mlp(self.norm_2(x))
+        out: Tensor = x + self.mlp(self.norm_2(x))
+        return out
+
+
+class Transformer(nn.Module):
+    """The decoder's parts under the checkpoint's names."""
+
+    wte: nn.Module
+    ln_f: RMSNorm
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(config.padded_vocab_size, config.n_embd)
+        self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = RMSNorm(config.n_embd, config.norm_eps)
 
 
 class MiniOmni(nn.Module):
     """The decoder and the adapter that brings Whisper's features to its width."""
 
+    whisper_adapter: nn.Module
+    lm_head: nn.Module
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.whisper_adapter = MLP(config.whisper_adapter_dim, config.intermediate_size, config.n_embd)
-        self.transformer = nn.ModuleDict(
-            {
-                "wte": nn.Embedding(config.padded_vocab_size, config.n_embd),
-                "h": nn.ModuleList(Block(config) for _ in range(config.n_layer)),
-                "ln_f": RMSNorm(config.n_embd, config.norm_eps),
-            }
-        )
-        self.lm_head = nn.Linear(config.n_embd, config.padded_vocab_size, bias=False)
+        self.transformer = Transformer(config)
+        self.lm_head = Head(config.n_embd, config.padded_vocab_size, bias=False)
         self._rope: tuple[Tensor, Tensor] | None = None
 
     def embed(self, ids: Tensor, features: Tensor | None = None) -> Tensor:
@@ -161,29 +181,32 @@ class MiniOmni(nn.Module):
         Returns:
             float (B, T, n_embd).
         """
-        embedded = self.transformer["wte"](ids)  # (B, 8, T, D)
+        embedded = self.transformer.wte(ids)  # (B, 8, T, D)
         if features is not None:
             embedded[:, :N_LAYERS, 1 : 1 + len(features)] = self.whisper_adapter(features)
-        return embedded.mean(dim=1)
+        mean: Tensor = embedded.mean(dim=1)
+        return mean
 
     def forward(self, x: Tensor, cache: KVCache) -> Tensor:
         """Run positions cache.position..+T: (B, T, n_embd) in, the normed last hidden state (B, n_embd) out."""
         end = cache.position + x.shape[1]
         cos, sin = self._rope_tables(x)
         rope = (cos[cache.position : end], sin[cache.position : end])
-        for layer, block in enumerate(self.transformer["h"]):
+        for layer, block in enumerate(self.transformer.h):
             x = block(x, rope, cache.keys[layer], cache.values[layer], cache.position)
         cache.position = end
-        out: Tensor = self.transformer["ln_f"](x[:, -1])
+        out: Tensor = self.transformer.ln_f(x[:, -1])
         return out
 
     def text_logits(self, hidden: Tensor) -> Tensor:
         """(B, n_embd) -> (B, TEXT_VOCAB); only the head's text rows are read."""
-        return F.linear(hidden, self.lm_head.weight[:TEXT_VOCAB])
+        logits: Tensor = self.lm_head(hidden, slice(0, TEXT_VOCAB))
+        return logits
 
     def audio_logits(self, hidden: Tensor) -> Tensor:
         """(B, n_embd) -> (B, 7, AUDIO_VOCAB); only the head's audio rows are read."""
-        return F.linear(hidden, self.lm_head.weight[TEXT_VOCAB:]).unflatten(1, (N_LAYERS, -1))
+        logits: Tensor = self.lm_head(hidden, slice(TEXT_VOCAB, None))
+        return logits.view(len(hidden), N_LAYERS, -1)
 
     def _rope_tables(self, like: Tensor) -> tuple[Tensor, Tensor]:
         if self._rope is None or self._rope[0].device != like.device:
