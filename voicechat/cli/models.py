@@ -41,10 +41,10 @@ Name = Annotated[
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context) -> None:
-    """List, download, check, remove the models that are not built in.
+    """List, download, check, remove models.
 
-    They are kept where this system keeps your data, or in VOICECHAT_HOME. Once a model is here, nothing that uses it
-    asks the network for anything.
+    Models that are not built in are kept where this system keeps your data, or in VOICECHAT_HOME. Once one is here,
+    nothing that uses it asks the network for anything.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -7,7 +7,7 @@ import logging
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
@@ -140,7 +140,10 @@ def test_the_names_of_openai_are_those_that_transformers_converts_from(theirs, t
     assert all(torch.equal(loaded[name], ours[name]) for name in ours)
 
 
-@given(n_samples=st.integers(whisper.MIN_SAMPLES, whisper.WINDOW_SAMPLES), n_more=st.integers(0, 3000))
+@settings(max_examples=30, deadline=None)
+@given(n_samples=st.integers(whisper.MIN_SAMPLES, whisper.WINDOW_SAMPLES // 4), n_more=st.integers(0, 3000))
+@example(n_samples=whisper.WINDOW_SAMPLES, n_more=0)
+@example(n_samples=whisper.WINDOW_SAMPLES - 1, n_more=0)
 def test_a_part_of_the_log_mel_is_a_part_of_the_whole(n_samples, n_more):
     audio = torch.from_numpy(speech(n_samples))
     n_mels = min(whisper.WINDOW_MELS, -(-n_samples // whisper.HOP_SAMPLES) + n_more)
@@ -240,6 +243,16 @@ def test_an_odd_size_in_openais_layout_is_refused_by_its_key_and_value(tmp_path,
 
     with pytest.raises(ModelError, match=said):
         whisper.load(path)
+
+
+def test_the_encoder_is_found_in_either_form(tmp_path):
+    checkpoints.write_small_pt(tmp_path / "checkpoint/small.pt")
+
+    assert whisper.located(tmp_path) == tmp_path / "checkpoint/small.pt"
+    checkpoints.write_whisper(tmp_path / "whisper")
+    assert whisper.located(tmp_path) == tmp_path / "whisper"
+    for form in (tmp_path / "checkpoint/small.pt", tmp_path / "whisper"):
+        assert whisper.load(form).config == checkpoints.TINY_ENCODER
 
 
 def test_a_file_that_is_no_whisper_is_refused(tmp_path):

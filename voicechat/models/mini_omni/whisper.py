@@ -192,6 +192,12 @@ def mel_filters(n_mels: int = 80) -> Tensor:
     return torch.from_numpy(filters.astype(np.float32))
 
 
+def located(folder: Path) -> Path:
+    """Give where the encoder is in a model's folder: `whisper/`, or the file that came with the checkpoint instead."""
+    beside = folder / "checkpoint" / "small.pt"
+    return folder / "whisper" if (folder / "whisper" / "config.json").exists() or not beside.exists() else beside
+
+
 def load(path: Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> WhisperEncoder:
     """Load an encoder.
 
@@ -201,7 +207,7 @@ def load(path: Path, *, device: torch.device | str = "cpu", dtype: torch.dtype =
     Raises:
         ModelError: If a file is missing, damaged or foreign, or a size or tensor is not what it must be.
     """
-    config, state, source = _read_folder(path) if path.is_dir() else _read_openai(path)
+    config, state, source = _read_openai(path) if path.suffix == ".pt" else _read_folder(path)
     with torch.device("meta"):
         encoder = WhisperEncoder(config)
     expected = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
