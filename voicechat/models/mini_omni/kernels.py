@@ -56,6 +56,17 @@ class Block(ctypes.Structure):
     ]
 
 
+UNIT_TAPS = 7  # of the depthwise convolution in SNAC's residual units
+
+
+class Unit(ctypes.Structure):
+    _fields_ = [
+        *((name, _POINTER) for name in ("alpha_1", "inverse_1", "weight", "bias", "alpha_2", "inverse_2")),
+        ("n_channels", _INT64),
+        ("dilation", _INT64),
+    ]
+
+
 class Cache(ctypes.Structure):
     _fields_ = [
         ("keys", _POINTER),
@@ -78,6 +89,11 @@ _SIGNATURES: dict[str, tuple[list[Any], Any]] = {
             _POINTER,
         ],
         ctypes.c_int,
+    ),
+    "snake_rows": ([_POINTER] * 3 + [_INT64] * 2 + [_POINTER], None),
+    "unit_front": (
+        [ctypes.POINTER(Unit), *[_POINTER, _INT64] * 3, _INT64, _INT64, *[_POINTER] * 4],
+        None,
     ),
     "read_bytes": ([_POINTER, _INT64], _INT64),
     "prefer_large_pages": ([_POINTER, _INT64], None),
