@@ -235,3 +235,25 @@ def test_the_fingerprint_tells_one_checkpoint_from_another(tmp_path):
 
     assert one != other
     assert one.split("-")[0] == again.split("-")[0]
+
+
+def test_a_skeleton_has_every_tensor_and_no_memory():
+    before = torch.get_rng_state()
+
+    with weights.skeleton():
+        module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Embedding(4, 2), torch.nn.LayerNorm(2))
+
+    assert [tuple(p.shape) for p in module.parameters()] == [(2, 3), (2,), (4, 2), (2,), (2,)]
+    assert {p.device.type for p in module.parameters()} == {"meta"}
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.nn.Linear(3, 2).weight.device.type == "cpu"
+
+
+def test_tensors_are_read_one_by_one(tmp_path):
+    save_file(STATE, tmp_path / "x.safetensors")
+
+    read = {name: tensor.clone() for name, tensor in weights.one_by_one(tmp_path / "x.safetensors", STATE)}
+
+    assert {name: t.tolist() for name, t in read.items()} == {name: t.tolist() for name, t in STATE.items()}
+    with pytest.raises(ModelError, match="was changed while it was read"):
+        list(weights.one_by_one(tmp_path / "x.safetensors", ["c"]))

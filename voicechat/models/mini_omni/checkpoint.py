@@ -22,6 +22,7 @@ from torch import Tensor
 
 from voicechat.errors import ModelError
 from voicechat.models import weights
+from voicechat.models.mini_omni import kernels
 from voicechat.models.mini_omni.int8 import Int8MiniOmni, quantize_model
 from voicechat.models.mini_omni.model import MiniOmni, ModelConfig
 from voicechat.models.mini_omni.tokens import AUDIO_VOCAB, N_LAYERS, TEXT_VOCAB
@@ -30,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 CONFIG, PICKLE, CONVERTED = "model_config.yaml", "lit_model.pth", "model.safetensors"
 INT8 = "model.int8.safetensors"
-EMBEDDING, HEAD = "transformer.wte.weight", "lm_head.weight"
+_EMBEDDING, _HEAD = "transformer.wte.", "lm_head."
+EMBEDDING, HEAD = f"{_EMBEDDING}weight", f"{_HEAD}weight"
 
 _MAX_CONFIG_BYTES = 1 << 16
 # Sizes, and the largest that is believed: a model has to be built before its tensors can be compared.
@@ -97,11 +99,13 @@ def load(
         ModelError: If a file is missing, damaged or foreign, or a size or tensor is not what it must be.
     """
     config = read_config(folder / CONFIG)
-    state = read_state(folder, config, convert=convert)
-    moved = {name: tensor.to(device, dtype) for name, tensor in _once(state, config).items()}
-    if config.tie_word_embeddings:
-        moved[HEAD] = moved[EMBEDDING]
-    return build(config, moved)
+    state, path = _open(folder, config, convert=convert)
+    stored = state[EMBEDDING].dtype
+    if torch.device(device).type == "cpu" and dtype in (None, stored):
+        return build(config, state)
+    once = _once(state, config)
+    tensors = once.items() if path is None else weights.one_by_one(path, once)
+    return build(config, {name: tensor.to(device, dtype) for name, tensor in tensors})
 
 
 def load_int8(folder: Path) -> Int8MiniOmni:
@@ -115,32 +119,45 @@ def load_int8(folder: Path) -> Int8MiniOmni:
     config = read_config(folder / CONFIG)
     origin = folder / (PICKLE if (folder / PICKLE).exists() else CONVERTED)
     source = f"int8 {weights.fingerprint(origin)}" if origin.exists() else ""
-    if (kept := weights.converted(folder / INT8, source=source)) is not None:
+    with weights.skeleton():
         model = Int8MiniOmni(config)
-        into = _int8_tensors(model)
-        if {name: (t.shape, t.dtype) for name, t in kept.items()} == {n: (t.shape, t.dtype) for n, t in into.items()}:
-            for name, tensor in into.items():
-                tensor.copy_(kept[name])  # into memory as the kernels like it, not mapped
-            return model.eval()
+    expected = _int8_tensors(model)
+    kept = weights.converted(folder / INT8, source=source)
+    if kept is not None and _form(kept) == _form(expected):
+        del kept  # read, not mapped: the kernels want large pages, and the processor's nearest memory
+        state = {
+            name: kernels.prefer_large_pages(torch.empty_like(tensor, device="cpu")).copy_(tensor)
+            for name, tensor in weights.one_by_one(folder / INT8, expected)
+        }
+        if config.tie_word_embeddings:
+            state |= {_EMBEDDING + name: state[_HEAD + name] for name in ("weight", "scale")}
+        model.load_state_dict(state, assign=True)
+        return model.eval().requires_grad_(False)
     model = quantize_model(load(folder, convert=False))
     weights.keep(_int8_tensors(model), folder / INT8, source=source)
-    return model.eval()
+    return model.eval().requires_grad_(False)
+
+
+def _form(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
 
 
 def _int8_tensors(model: Int8MiniOmni) -> dict[str, Tensor]:
     """Give the tensors that make up the model; of tied ones, only the head's."""
     tied = model.config.tie_word_embeddings
     state: Mapping[str, Tensor] = model.state_dict()
-    return {name: tensor for name, tensor in state.items() if not (tied and name.startswith("transformer.wte."))}
+    return {name: tensor for name, tensor in state.items() if not (tied and name.startswith(_EMBEDDING))}
 
 
 def build(config: ModelConfig, state: Mapping[str, Tensor]) -> MiniOmni:
     """Make the model from its tensors, which it then holds; nothing is copied.
 
     Args:
-        state: every tensor of `shapes(config)`.
+        state: every tensor of `shapes(config)`; of tied ones the embedding is enough.
     """
-    with torch.device("meta"):
+    if config.tie_word_embeddings:
+        state = {**state, HEAD: state[EMBEDDING]}
+    with weights.skeleton():
         model = MiniOmni(config)
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)
@@ -192,27 +209,32 @@ def read_state(folder: Path, config: ModelConfig, *, convert: bool = True) -> di
     Raises:
         ModelError: If no file is there, or the one that is there is damaged, foreign, or of another model.
     """
+    return _open(folder, config, convert=convert)[0]
+
+
+def _open(folder: Path, config: ModelConfig, *, convert: bool) -> tuple[dict[str, Tensor], Path | None]:
+    """Give the tensors, and the safetensors file that they are in if they are in one."""
     pickled, kept = folder / PICKLE, folder / CONVERTED
     if not pickled.exists() and kept.exists():  # it came as safetensors, or the pickle was deleted since
-        return _checked(weights.read_safetensors(kept), config, kept)
+        return _checked(weights.read_safetensors(kept), config, kept), kept
     if not pickled.exists():
         raise ModelError(f"{folder} has neither {PICKLE} nor {CONVERTED}; run: voicechat models pull mini-omni")
     source = weights.fingerprint(pickled)
     if (state := weights.converted(kept, source=source)) is not None:
-        return _checked(state, config, kept)
+        return _checked(state, config, kept), kept
     loaded = weights.read_pickle(pickled)
     if isinstance(loaded.get("model"), Mapping):  # as training leaves it
         loaded = loaded["model"]
     state = _checked(loaded, config, pickled)
     if convert and weights.keep(_once(state, config), kept, source=source):
         logger.info("%s is converted to %s, which is used from now on", pickled, kept)
-        return _checked(weights.read_safetensors(kept), config, kept)
-    return state
+        return _checked(weights.read_safetensors(kept), config, kept), kept
+    return state, None
 
 
 def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Give the name and shape of every tensor of the model."""
-    with torch.device("meta"):
+    with weights.skeleton():
         model = MiniOmni(config)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 

@@ -208,7 +208,7 @@ def load(path: Path, *, device: torch.device | str = "cpu", dtype: torch.dtype =
         ModelError: If a file is missing, damaged or foreign, or a size or tensor is not what it must be.
     """
     config, state, source = _read_openai(path) if path.suffix == ".pt" else _read_folder(path)
-    with torch.device("meta"):
+    with weights.skeleton():
         encoder = WhisperEncoder(config)
     expected = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
     tensors = weights.checked(state, expected, source)
