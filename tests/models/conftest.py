@@ -20,6 +20,14 @@ CONTENT = {
     "some/ears/ears.bin": LARGE[:50_000],
 }
 
+# As they lie in the model's folder.
+FILES = {
+    "checkpoint/config.yaml": CONTENT["some/brain/config.yaml"],
+    "checkpoint/brain.pth": LARGE,
+    "ears/config.json": b"{}",
+    "ears/ears.bin": LARGE[:50_000],
+}
+
 
 def pinned(name: str, content: bytes) -> File:
     return File(name, len(content), hashlib.sha256(content).hexdigest())
@@ -41,6 +49,12 @@ MODEL = Published(
         ),
     ),
 )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What lies in a model's folder, the manifest excepted."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 @pytest.fixture

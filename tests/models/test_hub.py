@@ -1,33 +1,19 @@
-"""Models on this machine: fetched from a hub, continued, imported, checked, removed."""
+"""Models on this machine: fetched from a hub, continued, checked, removed."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.models.conftest import CONTENT, LARGE, MODEL
+from tests.models.conftest import CONTENT, FILES, LARGE, MODEL, contents
 from tests.models.hub_server import COMMIT
 from voicechat.errors import ModelError, RemoteError
 from voicechat.models import hub as hub_module
-from voicechat.models.hub import find, import_folder, locate, models_folder, pull, remove, shown, verify
+from voicechat.models.hub import find, locate, models_folder, pull, remove, shown, verify
 from voicechat.models.published import MODELS
-
-FILES = {
-    "checkpoint/config.yaml": CONTENT["some/brain/config.yaml"],
-    "checkpoint/brain.pth": LARGE,
-    "ears/config.json": b"{}",
-    "ears/ears.bin": LARGE[:50_000],
-}
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """What lies in a model's folder, the manifest excepted."""
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def manifest(folder: Path) -> dict:
@@ -56,6 +42,8 @@ def test_what_main_was_is_kept(hub, tmp_path):
     folder = pull(MODEL, tmp_path)
 
     assert {entry["revision"] for entry in manifest(folder).values()} == {COMMIT}
+    asked = [request.path.split("/", 3)[3] for request in hub.asked("HEAD") if "brain" in request.path]
+    assert asked[:2] == ["resolve/main/config.yaml", f"resolve/{COMMIT}/brain.pth"]
     assert all(COMMIT in request.path for request in hub.asked("GET") if "resolve" in request.path)
 
 
@@ -88,6 +76,7 @@ def test_an_interrupted_pull_leaves_no_half_file_and_is_continued(hub, tmp_path)
     pull(MODEL, tmp_path)
 
     assert there == ["checkpoint/config.yaml"]
+    assert not any("/main/" in request.path for request in hub.requests)  # which may be another by now
     assert [r.range for r in hub.asked("GET") if r.path.endswith("brain.pth")] == ["bytes=2097152-"] * 2  # redirected
     assert contents(tmp_path / "small") == FILES
 
@@ -279,74 +268,6 @@ def test_bytes_of_a_version_that_is_not_wanted_any_more_are_deleted(hub, tmp_pat
     folder = pull(MODEL, tmp_path)
 
     assert contents(folder) == FILES | {"checkpoint/brain.pth": LARGE[::-1]}
-
-
-LAYOUTS = {
-    "ours": ("checkpoint", "ears"),
-    "clones": ("brain", "ears"),
-    "by owner": ("some/brain", "some/ears"),
-    "the hub's cache": (f"models--some--brain/snapshots/{COMMIT}", f"models--some--ears/snapshots/{COMMIT}"),
-    "the demo's": (".", "ears"),
-}
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_folder_copied_by_hand_is_imported(tmp_path, layout):
-    source = tmp_path / "stick"
-    for folder, part in zip(LAYOUTS[layout], MODEL.parts, strict=True):
-        (source / folder).mkdir(parents=True, exist_ok=True)
-        for file in part.files:
-            (source / folder / file.name).write_bytes(CONTENT[f"{part.repository}/{file.name}"])
-
-    folder = import_folder(MODEL, tmp_path / "models", source)
-    shutil.rmtree(source)
-
-    assert contents(folder) == FILES
-    assert find(MODEL, tmp_path / "models").whole
-    assert verify(MODEL, tmp_path / "models") == []
-
-
-def test_a_file_may_stand_in_for_a_part(tmp_path):
-    source = tmp_path / "checkpoint-of-the-demo"
-    source.mkdir()
-    for name in ("config.yaml", "brain.pth"):
-        (source / name).write_bytes(CONTENT[f"some/brain/{name}"])
-    (source / "small.pt").write_bytes(b"ears")
-
-    folder = import_folder(MODEL, tmp_path / "models", source)
-
-    assert sorted(contents(folder)) == ["checkpoint/brain.pth", "checkpoint/config.yaml", "checkpoint/small.pt"]
-    assert find(MODEL, tmp_path / "models").whole
-
-
-def test_a_folder_that_lacks_files_is_not_imported(tmp_path):
-    (tmp_path / "brain").mkdir()
-    (tmp_path / "brain/config.yaml").write_bytes(b"x")
-
-    with pytest.raises(ModelError, match=r"lacks checkpoint/brain\.pth, ears/config\.json, ears/ears\.bin"):
-        import_folder(MODEL, tmp_path / "models", tmp_path)
-
-    assert not (tmp_path / "models").exists()
-
-
-def test_a_folder_with_another_file_under_a_known_name_is_not_imported(tmp_path):
-    for key, content in FILES.items():
-        (tmp_path / key).parent.mkdir(exist_ok=True)
-        (tmp_path / key).write_bytes(content)
-    (tmp_path / "ears/ears.bin").write_bytes(b"x" * 50_000)
-
-    with pytest.raises(ModelError, match=r"ears\.bin is not the published file: its checksum is wrong"):
-        import_folder(MODEL, tmp_path / "models", tmp_path)
-
-    assert not find(MODEL, tmp_path / "models").whole
-
-
-def test_importing_the_models_own_folder_changes_nothing(hub, tmp_path):
-    folder = pull(MODEL, tmp_path)
-
-    import_folder(MODEL, tmp_path, folder)
-
-    assert contents(folder) == FILES
 
 
 @pytest.mark.parametrize(
