@@ -53,8 +53,9 @@ def state_dict(seed: int, *, tied: bool = False) -> dict[str, Tensor]:
 
 
 def model(seed: int, *, tied: bool = False) -> MiniOmni:
-    tiny = MiniOmni(CONFIG)
-    tiny.load_state_dict(state_dict(seed, tied=tied))
+    with torch.device("meta"):
+        tiny = MiniOmni(CONFIG)
+    tiny.load_state_dict(state_dict(seed, tied=tied), assign=True)
     return tiny.eval()
 
 

@@ -37,6 +37,10 @@ class Sampling:
     top_p: float = 1.0  # only the likeliest that together reach this probability
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or self.top_k < 0 or not 0 < self.top_p <= 1:
+            raise ValueError(f"temperature and top_k must not be negative, top_p in (0, 1]: {self}")
+
     def picker(self, device: torch.device) -> Pick:
         """Give the function that picks, with a generator of its own: the same seed gives the same picks."""
         if self.temperature == 0 or self.top_k == 1:
@@ -47,10 +51,10 @@ class Sampling:
 
 def sample(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
     """Draw one token from each row of logits (..., V), float; give int64 (...)."""
-    logits = logits.float() / sampling.temperature
     k = min(sampling.top_k or logits.shape[-1], logits.shape[-1])
-    ranked, ids = logits.topk(k, dim=-1)  # sorted, so that top-p is a prefix
-    probabilities = ranked.softmax(dim=-1)
+    ranked, ids = logits.float().topk(k, dim=-1)  # sorted, so that top-p is a prefix
+    # Relative to the likeliest, so that no temperature above 0 overflows.
+    probabilities = ((ranked - ranked[..., :1]) / sampling.temperature).softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities  # of the likelier ones; 0 for the first, which stays
     probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
     drawn = torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator)
@@ -67,23 +71,29 @@ def generate(
     features: Tensor | None = None,
     sampling: Sampling = Sampling(),
 ) -> Iterator[Step]:
-    """Generate from one prompt.
+    """Generate from one prompt; closing the generator ends it between two steps.
 
     Args:
         ids: int64 (8, T), see `tokens.prompt`.
         speaks: whether audio is generated; if not, only text is, and the audio layers are fed pad.
-        max_new_tokens: picks at most, the first included.
+        max_new_tokens: picks at most, the first included; fewer if the model has no more positions.
         features: float (n_frames, whisper_adapter_dim), for a speech prompt.
+
+    Raises:
+        ValueError: If the prompt alone fills the model's positions.
     """
     pick = sampling.picker(ids.device)
-    cache = _cache(model, batch=1, n_positions=ids.shape[1] + max_new_tokens)
+    max_new_tokens = _picks_left(model, ids.shape[1], max_new_tokens)
     # 1) prefill
-    hidden = model(model.embed(ids[None], features), cache)
+    with model.threads():
+        cache = _cache(model, batch=1, n_positions=ids.shape[1] + max_new_tokens)
+        hidden = model(model.embed(ids[None], features), cache)
     text_ended = False
     for index in range(max_new_tokens):
         # 2) pick
-        audio = pick(model.audio_logits(hidden))[0].tolist() if speaks else [AUDIO_PAD] * N_LAYERS
-        text = TEXT_PAD if text_ended else int(pick(model.text_logits(hidden)))
+        with model.threads():
+            audio = pick(model.audio_logits(hidden))[0].tolist() if speaks else [AUDIO_PAD] * N_LAYERS
+            text = TEXT_PAD if text_ended else int(pick(model.text_logits(hidden)))
         # 3) stop
         if index > 0 and (audio[-1] == END_OF_AUDIO if speaks else text == END_OF_TEXT):
             return
@@ -91,7 +101,8 @@ def generate(
         # 4) feed
         text_ended |= speaks and index > 0 and text == END_OF_TEXT
         if index + 1 < max_new_tokens:
-            hidden = model(model.embed(_position(ids, [(audio, text)])), cache)
+            with model.threads():
+                hidden = model(model.embed(_position(ids, [(audio, text)])), cache)
 
 
 @torch.inference_mode()
@@ -106,26 +117,32 @@ def generate_batch(
 
     Row 0 speaks, row 1 writes; both are fed row 1's text. Their prompts differ in the last position only, so the
     prefix is run once. Once the text has ended, row 1 can change nothing any more and is dropped; all of it exact.
+    The prefill is done with the first step, so taking that early (before it is sure that the turn is over) hides it.
 
     Args:
         features: float (n_frames, whisper_adapter_dim).
-        max_new_tokens: picks at most, the first included.
+        max_new_tokens: picks at most, the first included; fewer if the model has no more positions.
+
+    Raises:
+        ValueError: If the prompt alone fills the model's positions.
     """
     speaking = prompt(Task.SPEECH_TO_SPEECH, n_frames=len(features)).to(features.device)
     writing = prompt(Task.SPEECH_TO_TEXT, n_frames=len(features)).to(features.device)
     pick = sampling.picker(features.device)
-    cache = _cache(model, batch=2, n_positions=speaking.shape[1] + max_new_tokens)
+    max_new_tokens = _picks_left(model, speaking.shape[1], max_new_tokens)
     # 1) prefill: the shared prefix in row 0, copied to row 1, then the two last positions together
-    prefix = model.embed(speaking[None, :, :-1], features)
-    row_0 = cache.row(0)
-    model(prefix, row_0)
-    cache.fork(row_0)
-    hidden = model(model.embed(torch.stack((speaking, writing))[:, :, -1:]), cache)
+    with model.threads():
+        cache = _cache(model, batch=2, n_positions=speaking.shape[1] + max_new_tokens)
+        row_0 = cache.row(0)
+        model(model.embed(speaking[None, :, :-1], features), row_0)
+        cache.fork(row_0)
+        hidden = model(model.embed(torch.stack((speaking, writing))[:, :, -1:]), cache)
     text_ended = False
     for index in range(max_new_tokens):
         # 2) pick
-        audio = pick(model.audio_logits(hidden[:1]))[0].tolist()
-        text = TEXT_PAD if text_ended else int(pick(model.text_logits(hidden[1:])))
+        with model.threads():
+            audio = pick(model.audio_logits(hidden[:1]))[0].tolist()
+            text = TEXT_PAD if text_ended else int(pick(model.text_logits(hidden[1:])))
         # 3) stop
         if index > 0 and audio[-1] == END_OF_AUDIO:
             return
@@ -136,7 +153,16 @@ def generate_batch(
             cache = cache.row(0)
         rows = [(audio, text)] if text_ended else [(audio, text), ([AUDIO_PAD] * N_LAYERS, text)]
         if index + 1 < max_new_tokens:
-            hidden = model(model.embed(_position(features, rows)), cache)
+            with model.threads():
+                hidden = model(model.embed(_position(features, rows)), cache)
+
+
+def _picks_left(model: MiniOmni, n_prompt: int, max_new_tokens: int) -> int:
+    """Give how many picks there is room for; the last one needs no position of its own."""
+    room = model.config.block_size - n_prompt + 1
+    if room < 1:
+        raise ValueError(f"the prompt has {n_prompt} positions, the model has {model.config.block_size}")
+    return min(max_new_tokens, room)
 
 
 def _cache(model: MiniOmni, *, batch: int, n_positions: int) -> KVCache:

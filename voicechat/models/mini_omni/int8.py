@@ -8,6 +8,7 @@ products run on torch's weight-only kernel, bfloat16 activations.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -120,6 +121,10 @@ class Int8MiniOmni(MiniOmni):
         if self._compiled is None:
             self._compiled = _CompiledBlocks(self)
         return self._compiled.step(x, cache, self._rope_tables(x))
+
+    def threads(self) -> AbstractContextManager[None]:
+        """As MiniOmni's: the kernels have threads of their own, which torch's would hinder."""
+        return nullcontext() if kernels.library() is None else kernels.one_torch_thread()
 
 
 def quantize(weight: Tensor) -> tuple[Tensor, Tensor]:

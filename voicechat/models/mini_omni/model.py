@@ -6,6 +6,7 @@ published checkpoint (LitGPT), so that it loads without copying.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -207,6 +208,10 @@ class MiniOmni(nn.Module):
         """(B, n_embd) -> (B, 7, AUDIO_VOCAB); only the head's audio rows are read."""
         logits: Tensor = self.lm_head(hidden, slice(TEXT_VOCAB, None))
         return logits.view(len(hidden), N_LAYERS, -1)
+
+    def threads(self) -> AbstractContextManager[None]:
+        """Give the context to compute in: how many threads torch's operations take."""
+        return nullcontext()
 
     def _rope_tables(self, like: Tensor) -> tuple[Tensor, Tensor]:
         if self._rope is None or self._rope[0].device != like.device:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from voicechat.models.mini_omni import kernels
 from voicechat.models.mini_omni.snac_layers import Conv, Layer, Noise, ResidualUnit, Snake, Tanh, Upsample, push_all
 from voicechat.models.mini_omni.tokens import N_LAYERS
 
@@ -106,7 +107,8 @@ class SnacStream:
 
     @torch.inference_mode()
     def _push(self, codes: Tensor, *, last: bool) -> Tensor:
-        y, self._states = push_all(self._decoder._layers, self._decoder.latents(codes), self._states, last=last)
+        with kernels.one_torch_thread():
+            y, self._states = push_all(self._decoder._layers, self._decoder.latents(codes), self._states, last=last)
         return y[0]
 
 
