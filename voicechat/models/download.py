@@ -195,7 +195,7 @@ def _translated(what: str) -> Iterator[None]:
         import httpx2
         from huggingface_hub import errors
     except ModuleNotFoundError as exc:
-        raise ModelError(f"downloading needs the package {exc.name}; run: pip install 'voicechat[models]'") from exc
+        raise ModelError("downloading needs the package huggingface_hub; run: pip install 'voicechat[models]'") from exc
     try:
         yield
     except errors.OfflineModeIsEnabled as exc:
