@@ -6,6 +6,7 @@ to rounding. Architecture: SNAC, arXiv 2410.14411, and the package `snac`, whose
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from voicechat.models.mini_omni.tokens import N_LAYERS
 
 SAMPLE_RATE = 24_000  # Hz
 FRAME_SAMPLES = 2_048  # of one frame of 7 codes: 85.3 ms
+FADE_SAMPLES = 256  # 11 ms, from an early first sound to the exact one
 
 # A frame's 7 codes, in the order of the audio layers, by codebook: coarse, middle, fine.
 CODEBOOK_LAYERS = ((0,), (1, 4), (2, 3, 5, 6))
@@ -49,15 +51,24 @@ class SnacDecoder:
             KeyError: If a tensor is missing; `checkpoint.py` has checked that before.
         """
         self.config = config
+        self.frame_samples = math.prod(config.decoder_rates) * config.vq_strides[0]  # FRAME_SAMPLES, as published
         weights = _Weights(state)
         self._codebooks = [
             _projected_codebook(weights, f"quantizer.quantizers.{index}") for index in range(len(config.vq_strides))
         ]
         self._layers = _decoder_layers(config, weights)
 
-    def stream(self, *, noise_seed: int | None = None) -> SnacStream:
-        """Begin to decode; without a seed the noise is off."""
-        return SnacStream(self, noise_seed)
+    def stream(self, *, noise_seed: int | None = None, first_lookahead_frames: int | None = None) -> SnacStream:
+        """Begin to decode.
+
+        Args:
+            noise_seed: without one, the decoder's noise is off.
+            first_lookahead_frames: how many frames must follow the first sound before it is given; it is decoded as if
+                the reply ended there. None: as many as its samples depend on, 2.6, which is exact. Each frame less
+                starts the sound a step of the model earlier. How far its samples are then off, at most and on average,
+                of the peak: 38% and 7% with 0, 2.4% and 0.7% with 1, 0.05% and 0.006% with 2. All later ones are exact.
+        """
+        return SnacStream(self, noise_seed, first_lookahead_frames)
 
     def decode(self, codes: Tensor, *, noise_seed: int | None = None) -> Tensor:
         """Turn whole frames into audio.
@@ -90,26 +101,56 @@ class SnacDecoder:
 class SnacStream:
     """One reply's audio: push frames as they are generated, then finish for the tail."""
 
-    def __init__(self, decoder: SnacDecoder, noise_seed: int | None) -> None:
+    def __init__(self, decoder: SnacDecoder, noise_seed: int | None, first_lookahead_frames: int | None) -> None:
         self._decoder = decoder
         self._states: list[Any] = [
             (noise_seed, 0) if isinstance(layer, Noise) and noise_seed is not None else None
             for layer in decoder._layers
         ]
+        self._first_lookahead = first_lookahead_frames  # None once the first sound is out
+        self._n_frames = 0  # pushed
+        self._early = torch.zeros(0)  # inexact samples that the exact ones have not reached yet, then FADE_SAMPLES more
+        self._fade = torch.linspace(0.0, 1.0, FADE_SAMPLES)
 
     def push(self, codes: Tensor) -> Tensor:
         """Take frames, int64 (7, n); give the samples that are complete: about 2.6 frames behind, float32 (m,)."""
-        return self._push(codes, last=False)
+        self._n_frames += codes.shape[1]
+        samples = self._joined(self._push(codes, last=False))
+        if len(samples):
+            self._first_lookahead = None
+        elif self._first_lookahead is not None and self._n_frames > self._first_lookahead:
+            return self._begin()
+        return samples
 
     def finish(self) -> Tensor:
         """Give the rest; the stream is over."""
-        return self._push(torch.zeros(N_LAYERS, 0, dtype=torch.int64), last=True)
+        return self._joined(self._push(torch.zeros(N_LAYERS, 0, dtype=torch.int64), last=True))
 
     @torch.inference_mode()
     def _push(self, codes: Tensor, *, last: bool) -> Tensor:
         with kernels.one_torch_thread():
             y, self._states = push_all(self._decoder._layers, self._decoder.latents(codes), self._states, last=last)
         return y[0]
+
+    def _begin(self) -> Tensor:
+        """Give the first samples as if the frames so far were all; layers never change a state, so none is spoilt."""
+        assert self._first_lookahead is not None
+        states = self._states
+        self._early = self._push(torch.zeros(N_LAYERS, 0, dtype=torch.int64), last=True)
+        self._states = states
+        n_samples = (self._n_frames - self._first_lookahead) * self._decoder.frame_samples
+        self._early = self._early[:n_samples]
+        self._first_lookahead = None
+        return self._early[:-FADE_SAMPLES]
+
+    def _joined(self, exact: Tensor) -> Tensor:
+        """Leave out of the exact samples what was given early, and fade from the early ones to them."""
+        n_before = len(self._early)
+        early, self._early = self._early[: len(exact)], self._early[len(exact) :]
+        first, end = max(0, FADE_SAMPLES - n_before), max(0, FADE_SAMPLES - len(self._early))  # of the fade
+        start = len(early) - (end - first)
+        fading = torch.lerp(early[start:], exact[start : len(early)], self._fade[first:end])
+        return torch.cat((fading, exact[len(early) :]))
 
 
 class _Weights:

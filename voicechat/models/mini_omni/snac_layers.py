@@ -171,7 +171,7 @@ def noise_at(key: int, position: int, n_samples: int) -> Tensor:
     first, last = position // NOISE_BLOCK, (position + n_samples - 1) // NOISE_BLOCK
     generator = torch.Generator()
     blocks = [
-        torch.randn(NOISE_BLOCK, generator=generator.manual_seed(key * 1_000_003 + index))
+        torch.randn(NOISE_BLOCK, generator=generator.manual_seed((key * 1_000_003 + index) % 2**63))
         for index in range(first, last + 1)
     ]
     start = position - first * NOISE_BLOCK
