@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
@@ -107,6 +107,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, data):
         weights.read_pickle(tmp_path / "x.pth")
 
 
+@settings(deadline=None)
 @given(flips=st.lists(st.tuples(st.integers(0, len(PICKLED) - 1), st.integers(0, 255)), min_size=1, max_size=8))
 def test_damage_anywhere_ends_in_one_clear_error(tmp_path_factory, flips):
     data = bytearray(PICKLED)
@@ -116,6 +117,7 @@ def test_damage_anywhere_ends_in_one_clear_error(tmp_path_factory, flips):
     only_model_error(tmp_path_factory.getbasetemp() / "damaged.pth", bytes(data))
 
 
+@settings(deadline=None)
 @given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
 def test_damage_in_the_pickle_itself_ends_in_one_clear_error(tmp_path_factory, flips):
     out = io.BytesIO()
@@ -138,6 +140,7 @@ def test_a_pickle_of_anything_but_named_tensors_is_refused(tmp_path, what):
         weights.read_pickle(tmp_path / "x.pth")
 
 
+@settings(deadline=None)
 @given(position=st.integers(0, 150), byte=st.integers(0, 255))
 def test_damaged_safetensors_end_in_one_clear_error(tmp_path_factory, position, byte):
     path = tmp_path_factory.getbasetemp() / "damaged.safetensors"

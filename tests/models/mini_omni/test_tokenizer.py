@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("torch")
@@ -28,11 +28,13 @@ def tokenizer(path):
     return TextTokenizer(path)
 
 
+@settings(deadline=None)
 @given(text=st.text())
 def test_a_text_comes_back(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+@settings(deadline=None)
 @given(tokens=st.lists(st.integers(0, 262)))
 def test_ids_are_decoded_as_the_library_does(tokenizer, path, tokens):
     library = tokenizers.Tokenizer.from_file(str(path))
@@ -40,6 +42,7 @@ def test_ids_are_decoded_as_the_library_does(tokenizer, path, tokens):
     assert tokenizer.decode(tokens) == library.decode(tokens, skip_special_tokens=True)
 
 
+@settings(deadline=None)
 @given(data=st.one_of(st.binary(), st.text().map(str.encode)))
 def test_what_is_streamed_is_the_whole(data):
     stream = TextStream(SPELLED)
@@ -49,6 +52,7 @@ def test_what_is_streamed_is_the_whole(data):
     assert streamed == data.decode(errors="replace")
 
 
+@settings(deadline=None)
 @given(text=st.text())
 def test_no_piece_of_a_text_holds_half_a_character(text):
     stream = TextStream(SPELLED)
