@@ -258,7 +258,20 @@ class AudioDelta:
     chunk: AudioChunk
 
 
-ReplyEvent = UserTranscript | TextDelta | AudioDelta
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A line the user should know: which assistant is live, a device that went away, audio that was lost."""
+
+    text: str
+    severity: Severity = Severity.INFO
+
+
+ReplyEvent = UserTranscript | TextDelta | AudioDelta | Notice
 
 # What a session tells --------------------------------------------------------------------------
 
@@ -284,19 +297,6 @@ class Level:
 
     dbfs: float  # RMS against full scale, <= 0; -inf for digital silence
     speech: bool  # whether the VAD hears speech in it
-
-
-class Severity(StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A line the user should know: which assistant is live, a device that went away, audio that was lost."""
-
-    text: str
-    severity: Severity = Severity.INFO
 
 
 @dataclass(frozen=True)
