@@ -8,6 +8,10 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 import numpy as np
 
+from voicechat.endpointer import Endpointer
+from voicechat.event_stream import EventStream
+from voicechat.listener import Listener
+from voicechat.session import Session
 from voicechat.types import (
     CAPTURE_RATE,
     AudioChunk,
@@ -16,6 +20,7 @@ from voicechat.types import (
     Message,
     ReplyEvent,
     TextDelta,
+    TurnDone,
     UserTranscript,
     Utterance,
 )
@@ -151,3 +156,61 @@ class EchoEngine:
 
     def close(self) -> None:
         pass
+
+
+TIMEOUT_S = 10.0
+
+
+def make_listener():
+    vad = LoudnessVAD()
+    frame_ms = vad.frame_samples / CAPTURE_RATE * 1000
+    endpointer = Endpointer(min_speech_ms=200, end_silence_ms=500, max_turn_s=30, frame_ms=frame_ms)
+    return Listener(vad, endpointer, pre_roll_ms=300)
+
+
+class Talk:
+    """A session with everything that went through it."""
+
+    def __init__(self, source, *, engine=None, sink=None, recorder=None):
+        self.source = source
+        self.sink = sink or MemorySink()
+        self.engine = engine or EchoEngine()
+        self.stream = EventStream()
+        self.events = []
+        self.session = Session(
+            source=source,
+            sink=self.sink,
+            listener=make_listener(),
+            load_engine=self.load_engine,
+            events=self.stream,
+            recorder=recorder,
+        )
+
+    def load_engine(self):
+        return self.engine
+
+    def run(self):
+        self.session.start()
+        self.drain()
+        self.session.close()
+        return self
+
+    def drain(self):
+        while not self.stream.ended:
+            event = self.stream.next(TIMEOUT_S)
+            assert event is not None or self.stream.ended, "the talk hangs"
+            if event is not None:
+                self.events.append(event)
+
+    def next_of(self, kind, condition=lambda event: True):
+        """Wait for an event of this kind."""
+        while True:
+            event = self.stream.next(TIMEOUT_S)
+            assert event is not None, f"no {kind.__name__} came"
+            self.events.append(event)
+            if isinstance(event, kind) and condition(event):
+                return event
+
+    @property
+    def done(self):
+        return [event for event in self.events if isinstance(event, TurnDone)]

@@ -201,6 +201,20 @@ def test_the_flag_of_a_part_that_has_no_such_option_is_refused(load, parrot):
         load(flags={"talk.llm": parrot, "llm.speed": "1"})
 
 
+def test_the_flag_of_the_engine_means_the_engine_that_was_chosen(load):
+    config = load(flags={"profile": "mini-omni", "engine.show_my_words": True})
+
+    assert config.options("engine", "mini-omni")["show_my_words"] is True
+    assert config.origin("engine.mini-omni.show_my_words") == "--show-my-words"
+
+
+def test_the_flag_of_an_engine_that_has_no_options_is_refused(load):
+    message = r"no key 'engine.cascade.show_my_words'; \[engine.cascade\] has: none \(from --show-my-words\)"
+
+    with pytest.raises(ConfigError, match=message):
+        load(flags={"engine.show_my_words": True})
+
+
 def test_options_of_a_backend_without_any_are_empty(load):
     assert load().options("llm", "no-such") == {}
 
@@ -224,7 +238,7 @@ def test_options_of_a_backend_without_any_are_empty(load):
         ("[turn.end_silence_ms]\nx = 3", "no key 'turn.end_silence_ms.x'"),
         ("[vad]\nx = 3", "no key 'vad.x'"),
         ("[vad.nose]\nx = 3", "no vad is called 'nose'; known: "),
-        ("profile = 'ofline'", "no profile is called 'ofline'; did you mean 'offline'?; known: offline"),
+        ("profile = 'ofline'", "no profile is called 'ofline'; did you mean 'offline'?; known: mini-omni, offline"),
         ("[talk]\nengine = 'x'", "no engine is called 'x'; known: cascade"),
         ("[talk]\ntts = '../x'", "no tts is called '../x'; known: "),
         ("[turn]\nend_silence_ms = 'long'", "turn.end_silence_ms must be a whole number, not 'long'"),

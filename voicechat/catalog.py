@@ -17,7 +17,7 @@ from voicechat.errors import VoiceChatError
 class Entry:
     """One thing to choose."""
 
-    kind: str  # "engine", "profile", or one of registry.KINDS
+    kind: str  # "profile", or one of registry.KINDS
     name: str
     needs: str  # the command that installs what is missing, or what is wrong with it; "" if it can be used now
     description: str
@@ -25,26 +25,19 @@ class Entry:
 
 def catalog() -> list[Entry]:
     """List all there is: engines, profiles, then the backends of each kind."""
-    parts = {(kind, name): _backend(kind, name) for kind in registry.KINDS for name in registry.backend_names(kind)}
-    needs = {key: entry.needs for key, entry in parts.items()}
+    backends = {(kind, name): _backend(kind, name) for kind in registry.KINDS for name in registry.backend_names(kind)}
+    needs = {key: entry.needs for key, entry in backends.items()}
     return [
-        *map(_engine, registry.engine_names()),
+        *(entry for entry in backends.values() if entry.kind == "engine"),
         *(_profile(name, needs) for name in profile_names()),
-        *parts.values(),
+        *(entry for entry in backends.values() if entry.kind != "engine"),
     ]
-
-
-def _engine(name: str) -> Entry:
-    try:
-        return Entry("engine", name, "", registry.engine_description(name))
-    except VoiceChatError as error:
-        return Entry("engine", name, str(error), "")
 
 
 def _backend(kind: str, name: str) -> Entry:
     try:
-        extra = registry.missing_extra(kind, name)
-        return Entry(kind, name, _install(extra), registry.backend_description(kind, name))
+        needs = _install(registry.missing_extra(kind, name)) or _pull(registry.weights(kind, name))
+        return Entry(kind, name, needs, registry.backend_description(kind, name))
     except VoiceChatError as error:
         return Entry(kind, name, str(error), "")
 
@@ -62,3 +55,13 @@ def _comments(text: str) -> Iterator[str]:
 
 def _install(extra: str | None) -> str:
     return f"pip install 'voicechat[{extra}]'" if extra else ""
+
+
+def _pull(model: str | None) -> str:
+    if model is None:
+        return ""
+    from voicechat.models import hub
+    from voicechat.models.published import MODELS
+
+    here = hub.find(MODELS[model], hub.models_folder()).whole
+    return "" if here else f"voicechat models pull {model}"

@@ -222,9 +222,11 @@ class _Keys:
         while depth < len(path) - 1 and self._below(path[: depth + 1]):
             depth += 1
         names = self._below(path[:depth])
+        if path[depth] in names and depth < len(path) - 1:  # a backend without options
+            depth, names = depth + 1, []
         table = f"[{'.'.join(path[:depth])}] has" if depth else "there are"
         guess = did_you_mean(path[depth], names)
-        return _from(origin, ConfigError(f"there is no key {shown(key)}{guess}; {table}: {', '.join(names)}"))
+        return _from(origin, ConfigError(f"there is no key {shown(key)}{guess}; {table}: {', '.join(names) or 'none'}"))
 
     def _below(self, path: Sequence[str]) -> list[str]:
         """List the keys and tables right below a table."""
@@ -272,11 +274,10 @@ def _merged(layers: Sequence[_Layer]) -> _Layer:
 
 def _check_names(settings: _Layer) -> None:
     """Refuse an engine or a part that does not exist, before anything is opened or loaded."""
-    known = {"engine": registry.engine_names()} | {kind: registry.backend_names(kind) for kind in registry.KINDS}
-    for what, names in known.items():
-        setting = settings[f"talk.{what}"]
+    for kind in registry.KINDS:
+        setting, names = settings[f"talk.{kind}"], registry.backend_names(kind)
         if setting.value not in names:
-            raise _from(setting.origin, unknown(what, str(setting.value), names))
+            raise _from(setting.origin, unknown(kind, str(setting.value), names))
 
 
 def _check_range(key: str, value: Value, origin: str) -> None:

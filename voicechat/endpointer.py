@@ -109,6 +109,16 @@ class Endpointer:
         """Whether there is no turn and no sign of one."""
         return not self._in_turn and not any(self._recent)
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether a turn is under way."""
+        return self._in_turn
+
+    @property
+    def silence_frames(self) -> int:
+        """How many frames ago the turn's last speech was; 0 while speech goes on and between turns."""
+        return self._silence_frames if self._in_turn else 0
+
     def push(self, probability: float) -> SpeechStarted | SpeechEnded | None:
         """Take the next frame's speech probability; tell whether a turn starts or ends with this frame."""
         threshold = self._threshold - HYSTERESIS if self._in_turn else self._threshold

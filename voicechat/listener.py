@@ -16,6 +16,7 @@ from voicechat.endpointer import Endpointer, SpeechEnded, SpeechStarted
 from voicechat.protocols import VoiceActivityDetector
 from voicechat.types import CAPTURE_RATE, Level, Utterance
 
+PAUSE_MS = 200.0  # of silence in a turn after which engines may begin, in case the user has said all
 LEVEL_INTERVAL_S = 0.1  # ten levels a second are enough for an eye
 
 
@@ -46,6 +47,8 @@ class Listener:
         self._endpointer = endpointer
         self._frame_s = vad.frame_samples / CAPTURE_RATE
         self._pre_roll_frames = math.ceil(pre_roll_ms / 1000 / self._frame_s)
+        self._pause_frames = max(1, round(PAUSE_MS / 1000 / self._frame_s))
+        self._paused = False  # whether the open utterance has been told of a pause that lasts
         self._pending = np.zeros(0, np.float32)  # less than one frame, left over from the block before
         self._recent: deque[np.ndarray] = deque()  # frames since the last turn; bounded to what a start can reach
         self._n_recent_max = self._pre_roll_frames + endpointer.history_frames
@@ -94,6 +97,7 @@ class Listener:
         if self._utterance is not None:
             self._utterance.push(frame)
             self._n_turn_frames += 1
+            self._tell_of_pauses(self._utterance)
         else:
             self._recent.append(frame)
             if len(self._recent) > self._n_recent_max:
@@ -102,6 +106,15 @@ class Listener:
             yield self._open(event, captured_at)
         elif isinstance(event, SpeechEnded):
             yield self._close(event.silence_frames, captured_at)
+
+    def _tell_of_pauses(self, utterance: Utterance) -> None:
+        silence_frames = self._endpointer.silence_frames
+        if not self._paused and silence_frames == self._pause_frames:
+            self._paused = True
+            utterance.pause()
+        elif self._paused and silence_frames == 0 and self._endpointer.in_turn:
+            self._paused = False
+            utterance.resume()
 
     def _open(self, event: SpeechStarted, captured_at: float) -> UtteranceOpened:
         utterance = Utterance(started_at=captured_at - event.speech_frames * self._frame_s)
@@ -116,6 +129,7 @@ class Listener:
     def _close(self, silence_frames: int, captured_at: float) -> UtteranceClosed:
         assert self._utterance is not None
         utterance, self._utterance = self._utterance, None
+        self._paused = False
         last_speech = -1 - min(silence_frames, len(self._spoken_at) - 1)
         utterance.end(
             ended_at=self._spoken_at[last_speech] if self._spoken_at else captured_at,

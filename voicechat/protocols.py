@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from voicechat.types import AudioChunk, CancelToken, Message, ReplyEvent, Transcript, TurnDone, Utterance
+from voicechat.types import AudioChunk, CancelToken, Message, Notice, ReplyEvent, Transcript, TurnDone, Utterance
 
 
 class AudioSource(Protocol):
@@ -168,6 +168,15 @@ class AnnouncingEngine(Protocol):
 
     def announce(self) -> Generator[ReplyEvent, None, None]:
         """Speak what is due now; yields nothing if nothing is."""
+        ...
+
+
+@runtime_checkable
+class NoticingEngine(Protocol):
+    """An engine of which the user should know something before the first turn."""
+
+    def notices(self) -> Sequence[Notice]:
+        """Give what to show at the start of each talk."""
         ...
 
 

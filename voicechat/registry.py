@@ -1,7 +1,8 @@
 """Names of the engines and of the parts they are made of; whatever a name stands for is imported only on demand.
 
 Knows file names and `Options` fields, nothing of what a backend does. A backend is one file in the folder of its
-kind: the file name is its name (with hyphens for underscores), `Options` its settings, `load(options)` makes it.
+kind: the file name is its name (with hyphens for underscores), `Options` its settings, `load(options)` makes it. An
+engine is one too, but has a line here, and is given what loads a part: `load(backend, options)`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from typing import Any, Literal
 from voicechat.errors import ConfigError, ModelError
 from voicechat.values import did_you_mean, shown, typed, unknown
 
-KINDS = ("vad", "asr", "llm", "tts")
+PARTS = ("vad", "asr", "llm", "tts")  # what engines are made of
+KINDS = ("engine", *PARTS)
 
 # Engine name -> "module:factory".
 ENGINES: dict[str, str] = {
     "cascade": "voicechat.engines.cascade:load",
+    "mini-omni": "voicechat.engines.mini_omni:load",
 }
 
 
@@ -44,13 +47,17 @@ def engine_factory(name: str) -> Callable[..., Any]:
     return typing.cast("Callable[..., Any]", getattr(_imported(module, f"engine {name}"), factory))
 
 
-def engine_description(name: str) -> str:
-    """Give what an engine says of itself: the first line of its file.
+def load_engine(name: str, values: Mapping[str, object], backend: Callable[[str], Any]) -> Any:
+    """Build an engine; what `values` leaves out has its default.
+
+    Args:
+        backend: gives the loaded part of a kind, for an engine that is made of parts.
 
     Raises:
-        ConfigError: If there is no such engine.
+        ConfigError: If there is no such engine, a key is not one of its options, or a value cannot be.
+        ModelError: If it cannot be loaded; the message says what it needs.
     """
-    return _first_line(sys.modules[engine_factory(name).__module__])
+    return engine_factory(name)(backend, _options("engine", name, values))
 
 
 def backend_names(kind: str) -> list[str]:
@@ -59,6 +66,8 @@ def backend_names(kind: str) -> list[str]:
     Raises:
         ConfigError: If there is no such kind.
     """
+    if kind == "engine":
+        return engine_names()
     if kind not in KINDS:
         raise unknown("kind of backend", kind, KINDS)
     package = importlib.import_module(f"voicechat.{kind}")  # an empty package
@@ -89,16 +98,13 @@ def backend_defaults(kind: str, name: str) -> dict[str, object]:
 
 
 def load_backend(kind: str, name: str, values: Mapping[str, object]) -> Any:
-    """Build a backend; what `values` leaves out has its default.
+    """Build a part; what `values` leaves out has its default.
 
     Raises:
         ConfigError: If there is no such backend, a key is not one of its options, or a value cannot be.
         ModelError: If the backend cannot be loaded; the message says what it needs.
     """
-    module = _backend(kind, name)
-    hints = typing.get_type_hints(module.Options)
-    checked = {key: _option(f"{kind}.{name}", key, value, hints) for key, value in values.items()}
-    return module.load(module.Options(**checked))
+    return _backend(kind, name).load(_options(kind, name, values))
 
 
 def backend_description(kind: str, name: str) -> str:
@@ -123,7 +129,18 @@ def missing_extra(kind: str, name: str) -> str | None:
     return next((extra for module, extra in requires.items() if importlib.util.find_spec(module) is None), None)
 
 
+def weights(kind: str, name: str) -> str | None:
+    """Give the published model that a backend needs, None if it needs none: `WEIGHTS = "mini-omni"` in its file.
+
+    Raises:
+        ConfigError: If there is no such backend.
+    """
+    return getattr(_backend(kind, name), "WEIGHTS", None)
+
+
 def _backend(kind: str, name: str) -> ModuleType:
+    if kind == "engine":
+        return sys.modules[engine_factory(name).__module__]
     names = backend_names(kind)
     if name not in names:
         raise unknown(kind, name, names)
@@ -141,6 +158,12 @@ def _imported(module: str, what: str) -> ModuleType:
 
 def _first_line(module: ModuleType) -> str:
     return (module.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+
+def _options(kind: str, name: str, values: Mapping[str, object]) -> Any:
+    options = backend_options(kind, name)
+    hints = typing.get_type_hints(options)
+    return options(**{key: _option(f"{kind}.{name}", key, value, hints) for key, value in values.items()})
 
 
 def _option(table: str, key: str, value: object, hints: Mapping[str, Any]) -> object:

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from voicechat.event_stream import EventStream
 from voicechat.farewell import ends_the_talk
 from voicechat.listener import Listener, ListenerEvent, UtteranceClosed, UtteranceOpened
-from voicechat.protocols import AnnouncingEngine, AudioSink, AudioSource, Engine, TurnRecorder
+from voicechat.protocols import AnnouncingEngine, AudioSink, AudioSource, Engine, NoticingEngine, TurnRecorder
 from voicechat.turn import Turn
 from voicechat.types import (
     AudioDelta,
@@ -241,6 +241,9 @@ class Session:
 
     def _respond(self) -> None:
         engine = self._load_engine()
+        if isinstance(engine, NoticingEngine):
+            for notice in engine.notices():
+                self._events.put(notice)
         while True:
             try:
                 turn = self._inbox.get(timeout=_until_announcement_s(engine))
@@ -358,6 +361,8 @@ class Session:
                     self._set_state(State.SPEAKING, turn.number)
                 turn.add_audio(event.chunk)
                 self._sink.write(event.chunk, cancel)
+            elif isinstance(event, Notice):
+                self._events.put(event)
 
 
 def _until_announcement_s(engine: Engine) -> float | None:

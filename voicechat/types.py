@@ -66,6 +66,42 @@ class CancelToken:
         return self._event.wait(timeout_s)
 
 
+class Draft:
+    """An utterance as it was when the user paused: worth working on, and perhaps all of it.
+
+    Attributes:
+        audio: float32 (n,) at 16 kHz, from the pre-roll to the pause.
+    """
+
+    def __init__(self, audio: np.ndarray, changed: threading.Condition, cancel: CancelToken) -> None:
+        self.audio = audio
+        self._changed = changed  # the utterance's: guards the two below
+        self._cancel = cancel
+        self._final = False  # the user said no more
+        self._stale = False  # the user went on
+
+    @property
+    def stale(self) -> bool:
+        """Whether work on this draft is in vain: the user went on, or the utterance was cancelled."""
+        return self._stale or self._cancel.cancelled
+
+    @property
+    def final(self) -> bool:
+        """Whether the turn is over and this is all of it."""
+        return self._final
+
+    def wait(self) -> bool:
+        """Block until it is known whether this is all: True if it is, False if it is stale."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._final or self.stale)
+            return self._final and not self._cancel.cancelled
+
+    def settle(self, *, final: bool) -> None:
+        """Say what became of it; called by its utterance, under the condition."""
+        self._final, self._stale = final, not final
+        self._changed.notify_all()
+
+
 class Utterance:
     """What the user is saying: it grows while they speak, then ends, or is dropped (a cough).
 
@@ -87,6 +123,7 @@ class Utterance:
         self.speech_s = 0.0
         self._frames: list[np.ndarray] = []
         self._finished = False
+        self._draft: Draft | None = None  # of the pause under way, or of the end
         # Serializes _frames and _finished between the listener and the readers; notified when either changes.
         self._changed = threading.Condition()
         self.cancel.on_cancel(self._wake)
@@ -110,7 +147,38 @@ class Utterance:
             self.speech_s = speech_s
             self.turn_ended_at = time.monotonic()
             self._finished = True
+            if self._draft is None:
+                self._draft = self._new_draft()
+            self._draft.settle(final=True)
+
+    def pause(self) -> None:
+        """Tell that the user may have said all: from here on engines may begin to work. Called by the listener."""
+        with self._changed:
+            assert self._draft is None
+            self._draft = self._new_draft()
             self._changed.notify_all()
+
+    def resume(self) -> None:
+        """Tell that the user goes on after all; what was begun is in vain. Called by the listener."""
+        with self._changed:
+            assert self._draft is not None
+            self._draft.settle(final=False)
+            self._draft = None
+
+    def drafts(self) -> Iterator[Draft]:
+        """Yield a draft at each pause; the last one, unless the utterance is cancelled, turns out to be final.
+
+        An engine works on a draft as long as it is not stale, and then waits for what becomes of it.
+        """
+        seen: Draft | None = None
+        while True:
+            with self._changed:
+                while (self._draft is None or self._draft is seen) and not self._finished and not self.cancel.cancelled:
+                    self._changed.wait()
+                if self.cancel.cancelled or self._draft is None or self._draft is seen:
+                    return
+                seen = self._draft
+            yield seen
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the frames, float32 (n,) at 16 kHz, as they come; stop at the end of the turn or when cancelled."""
@@ -142,6 +210,9 @@ class Utterance:
 
     def _all_frames(self) -> np.ndarray:
         return np.concatenate(self._frames) if self._frames else np.zeros(0, np.float32)
+
+    def _new_draft(self) -> Draft:
+        return Draft(self._all_frames(), self._changed, self.cancel)
 
     def _wake(self) -> None:
         with self._changed:
@@ -192,7 +263,20 @@ class AudioDelta:
     chunk: AudioChunk
 
 
-ReplyEvent = UserTranscript | TextDelta | AudioDelta
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A line the user should know: which assistant is live, a device that went away, audio that was lost."""
+
+    text: str
+    severity: Severity = Severity.INFO
+
+
+ReplyEvent = UserTranscript | TextDelta | AudioDelta | Notice
 
 # What a session tells --------------------------------------------------------------------------
 
@@ -218,19 +302,6 @@ class Level:
 
     dbfs: float  # RMS against full scale, <= 0; -inf for digital silence
     speech: bool  # whether the VAD hears speech in it
-
-
-class Severity(StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A line the user should know: which assistant is live, a device that went away, audio that was lost."""
-
-    text: str
-    severity: Severity = Severity.INFO
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ COMMANDS = {
     "talk": "Talk with the assistant: speak, pause, hear the answer.",
     "devices": "List the microphones and speakers.",
     "engines": "List who can answer: engines, profiles, parts.",
+    "models": "List, download, check, remove models.",
     "config": "Show the settings; begin a file of your own.",
 }
 

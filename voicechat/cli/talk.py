@@ -56,6 +56,9 @@ KEYS = {
     "asr": "talk.asr",
     "llm": "talk.llm",
     "tts": "talk.tts",
+    "device": "engine.device",
+    "dtype": "engine.dtype",
+    "show_my_words": "engine.show_my_words",
     "voice": "tts.voice",
     "speed_wpm": "tts.speed_wpm",
     "mic": "audio.mic",
@@ -164,6 +167,22 @@ def talk(
             help="What speaks the reply. Key: talk.tts.",
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_PARTS,
+            help="Where its model runs: auto, cpu, cuda, cuda:1, mps. Key: engine.<chosen engine>.device.",
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_PARTS,
+            help="The precision of its model: auto, int8, float32, ... Key: engine.<chosen engine>.dtype.",
+        ),
+    ] = None,
     voice: Annotated[
         str | None,
         typer.Option(
@@ -246,6 +265,15 @@ def talk(
             metavar="DIR",
             rich_help_panel=_SHOW,
             help="Keep the talk in this folder: the audio of both sides and the messages, written as each turn ends.",
+        ),
+    ] = None,
+    show_my_words: Annotated[
+        bool | None,
+        typer.Option(
+            "--show-my-words",
+            rich_help_panel=_SHOW,
+            help="Write down what you said, where the engine does not anyway. "
+            "Key: engine.<chosen engine>.show_my_words.",
         ),
     ] = None,
     meter: Annotated[

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from voicechat.protocols import Announcer, ChatModel, Synthesizer, Transcriber
@@ -14,6 +15,11 @@ from voicechat.sentences import sentences
 from voicechat.types import AudioDelta, CancelToken, Message, ReplyEvent, TextDelta, UserTranscript, Utterance
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """None of its own: its parts have theirs."""
 
 
 class CascadeEngine:
@@ -74,7 +80,7 @@ class CascadeEngine:
                     yield AudioDelta(chunk)
 
 
-def load(backend: Callable[[str], Any]) -> CascadeEngine:
+def load(backend: Callable[[str], Any], _options: Options = Options()) -> CascadeEngine:
     """Make the engine of the configured parts.
 
     Args:
