@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import wave
 from pathlib import Path
 from textwrap import dedent
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.audio.recordings import encoded, level, read_all, read_file, tone
+from voicechat.audio import file_sink
 from voicechat.audio.encoder import FORMATS
 from voicechat.audio.file_sink import FileSink
 from voicechat.audio.file_source import FileSource
@@ -266,3 +268,59 @@ def test_a_reader_that_went_away_is_a_broken_pipe() -> None:
     os.close(writer)
 
     assert result.stderr.splitlines()[-1].startswith("BrokenPipeError")
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_what_an_earlier_talk_left_behind_is_not_written_over(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"reply{suffix}.part").write_bytes(b"rescue me")
+    (tmp_path / f"reply{suffix}.2.part").write_bytes(b"me too")
+
+    sink = FileSink(tmp_path / f"reply{suffix}")
+    sink.write(AudioChunk(tone(), 16_000), GO)
+    assert (tmp_path / f"reply{suffix}.3.part").exists()
+    sink.close()
+
+    assert sorted(os.listdir(tmp_path)) == [f"reply{suffix}", f"reply{suffix}.2.part", f"reply{suffix}.part"]
+    assert (tmp_path / f"reply{suffix}.part").read_bytes() == b"rescue me"
+    assert (tmp_path / f"reply{suffix}.2.part").read_bytes() == b"me too"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, AudioFileError, SystemExit])
+def test_an_opening_that_is_broken_off_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    def broken_off(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(file_sink, "AudioEncoder", broken_off)
+
+    with pytest.raises(error):
+        FileSink(tmp_path / "reply.wav")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_completion_that_is_broken_off_can_be_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken_off(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    sink = FileSink(tmp_path / "reply.wav")
+    sink.write(AudioChunk(tone(), 16_000), GO)
+    with monkeypatch.context() as patch:
+        patch.setattr(file_sink.os, "fsync", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            sink.close()
+    sink.close()
+
+    assert os.listdir(tmp_path) == ["reply.wav"]
+    assert (tmp_path / "reply.wav").read_bytes() == encoded(".wav", tone())
+
+
+@needs_limits
+def test_standard_output_into_a_file_is_a_file_with_its_lengths(tmp_path: Path) -> None:
+    with open(tmp_path / "reply.wav", "wb") as file:
+        subprocess.run(
+            [sys.executable, "-c", STDOUT_PROGRAM, "2"], check=True, stdout=file, cwd=Path(__file__).parents[2]
+        )
+
+    with wave.open(str(tmp_path / "reply.wav")) as reply:
+        assert reply.getnframes() == 24_000

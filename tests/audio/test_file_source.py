@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.audio.recordings import encoded, foreign, level, read_all, read_file, refusal, save, tone
+from voicechat.audio import file_source
 from voicechat.audio.encoder import FORMATS
 from voicechat.audio.file_source import FileSource
 from voicechat.errors import AudioFileError, ConfigError
@@ -296,3 +298,14 @@ def test_a_socket_is_refused_like_any_file_that_cannot_be_opened(tmp_path: Path)
 
         with pytest.raises(AudioFileError, match="cannot read"):
             source.read()
+
+
+def test_a_pipe_is_read_where_the_system_knows_no_blocking_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ask.wav").write_bytes(encoded(".wav", tone(0.1)))
+    monkeypatch.delattr(file_source.os, "set_blocking")
+    monkeypatch.setattr(file_source, "_may_wait", lambda path: True)
+
+    with closing(file_source._open(str(tmp_path / "ask.wav"))) as file:
+        assert file.read(4) == b"RIFF"

@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from tests.audio.recordings import read_file, tone
 from voicechat.errors import AudioFileError
+from voicechat.history import store as store_module
 from voicechat.history.store import ConversationStore
 from voicechat.types import AudioChunk, Latency, Notice, Outcome, TurnDone
 
@@ -298,3 +300,19 @@ def test_killed_at_any_moment_it_loses_no_turn_that_had_ended(tmp_path: Path) ->
         n_before = n_saved
         open_store(tmp_path).close()
         assert not [name for name in names(tmp_path) if name.endswith(".part")]
+
+
+@pytest.mark.parametrize("step_s", [-3600.0, -0.4])
+def test_no_message_ends_before_it_started_when_the_clock_is_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    clock = [1.7e9]
+    monkeypatch.setattr(store_module, "time", SimpleNamespace(time=lambda: clock[0]))
+    kept = open_store(tmp_path)
+    for number, moved_s in enumerate((10.0, step_s, 10.0), start=1):
+        clock[0] += moved_s
+        record(kept, turn(number))
+
+    for message in messages(tmp_path):
+        assert message["started_at"] <= message["ended_at"]
+    assert datetime.fromisoformat(messages(tmp_path)[-1]["ended_at"]).timestamp() == clock[0]
