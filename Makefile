@@ -4,7 +4,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 USABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-.PHONY: help demo test test-soundcard lint types check bench clean
+.PHONY: help demo test test-soundcard test-models lint types check bench clean
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 24
 
@@ -17,10 +17,13 @@ test: .venv/.dev  ## run the tests; needs no sound card, no model and no network
 test-soundcard: .venv/.dev  ## test live talks on a virtual sound card (Linux with PulseAudio)
 	$(BIN)/python -m pytest -m soundcard
 
+test-models: .venv/.models  ## test the neural models too; installs torch, which takes gigabytes on Linux
+	$(BIN)/python -m pytest tests/models tests/engines
+
 lint: .venv/.dev  ## check style and format
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: .venv/.dev  ## check the types
+types: .venv/.models  ## check the types; installs torch, likewise
 	$(BIN)/mypy
 
 check: lint types test  ## all that must hold before a commit
@@ -40,6 +43,9 @@ $(BIN)/python:
 	@echo "installing voicechat into .venv, a minute or two the first time"
 	@$(PIP) install --upgrade "pip>=25.1"
 	@$(PIP) install -c constraints.txt -e . && touch $@
+
+.venv/.models: .venv/.dev
+	@$(PIP) install -c constraints.txt -e ".[models]" --group models-test && touch $@
 
 .venv/.dev: .venv/.base
 	@$(PIP) install -c constraints.txt -e ".[silero]" --group dev && touch $@
