@@ -278,9 +278,9 @@ def test_a_reply_that_ends_on_a_device_of_another_rate_ends_whole():
     backend.play()
     backend.mixers[0].stream.active = False
     out._keeper._open_stream = lambda found: PlaybackStream(found, buffer_ms=100, sample_rate=16_000, backend=backend)
-    out.write(chunk(0), token)
-    out._pump(out._keeper.live_stream())
+    for _ in range(2):  # the first look still sees the block before
+        out._pump(out._keeper.live_stream())
+    assert out.sample_rate == 16_000
     Running(backend, lambda: out.finish(token), mixer=-1)
 
-    assert out.sample_rate == 16_000
     assert out.heard_s() == pytest.approx(0.5, abs=1e-3)
