@@ -249,13 +249,13 @@ def _remember(config: Config, key: str, device: Device, events: EventStream) -> 
         return
     table, name = key.split(".")
     try:
-        if read_toml(user_file(), missing_ok=True).get(table, {}).get(name) == device.name:
+        if read_toml(user_file(), missing_ok=True).get(table, {}).get(name) == device.full_name:
             return
-        remember(key, device.name)
+        remember(key, device.full_name)
     except ConfigError as error:
-        events.put(Notice(f"{device.name!r} is not remembered: {error}", Severity.WARNING))
+        events.put(Notice(f"{device.full_name!r} is not remembered: {error}", Severity.WARNING))
     else:
-        events.put(Notice(f"{key} = {device.name!r} is remembered in {user_file()}"))
+        events.put(Notice(f"{key} = {device.full_name!r} is remembered in {user_file()}"))
 
 
 def _listener(config: Config, request: TalkRequest) -> Listener:
