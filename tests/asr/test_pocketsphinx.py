@@ -24,11 +24,11 @@ def transcriber() -> Iterator[PocketsphinxTranscriber]:
         yield loaded
 
 
-def recording(text: str, *, gain: float = 1.0) -> np.ndarray:
+def recording(text: str, *, gain: float = 1.0, noise_db: float = -65) -> np.ndarray:
     """Give `text` as a microphone would: with a little noise before, behind and below."""
     speech = synthesized(text, speed_wpm=185)
     samples = np.pad(soxr.resample(speech.samples, speech.sample_rate, CAPTURE_RATE), CAPTURE_RATE * 3 // 10)
-    noise = np.random.default_rng(0).normal(0, 10 ** (-65 / 20), len(samples))
+    noise = np.random.default_rng(0).normal(0, 10 ** (noise_db / 20), len(samples))
     return (gain * (samples + noise)).astype(np.float32)
 
 
@@ -96,6 +96,14 @@ def test_no_utterance_knows_of_the_one_before(transcriber: PocketsphinxTranscrib
 @pytest.mark.parametrize("gain", [0.01, 0.1, 1.5])
 def test_a_quiet_or_a_loud_voice_is_understood_as_well(transcriber: PocketsphinxTranscriber, gain: float):
     assert final(transcriber, [recording(QUESTION, gain=gain)]) == QUESTION
+
+
+def test_silence_without_any_noise_does_no_harm(transcriber: PocketsphinxTranscriber):
+    questions = ("what is two plus two", "what is your name", "how much is six times two")
+
+    understood = [final(transcriber, [recording(question, noise_db=-200)]) for question in questions]
+
+    assert sum(words == question for words, question in zip(understood, questions, strict=True)) >= 2
 
 
 @pytest.mark.parametrize("n_frames", [0, 10, 200])

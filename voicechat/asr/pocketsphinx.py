@@ -15,13 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from voicechat.asr._decoders import Decoders, Models
+from voicechat.asr._decoders import BATCH_SAMPLES, Decoders, Models
 from voicechat.errors import ConfigError, ModelError
-from voicechat.types import CAPTURE_RATE, Transcript
+from voicechat.types import Transcript
 
 logger = logging.getLogger(__name__)
 
-BATCH_SAMPLES = CAPTURE_RATE // 10
 BATCHES_PER_PARTIAL = 3
 MAX_SPARE = 2  # sets of decoders kept for the next call; more exist only while more calls are under way
 BUILT_IN, NONE = "built-in", "none"
@@ -71,7 +70,7 @@ class PocketsphinxTranscriber:
         try:
             decoders.start()
             for n, batch in enumerate(_batches(frames), 1):
-                decoders.feed((np.clip(np.nan_to_num(batch), -1, 1) * 32767).astype("<i2").tobytes())
+                decoders.feed(np.clip(np.nan_to_num(batch), -1, 1))
                 if n % BATCHES_PER_PARTIAL == 0 and (words := decoders.words()) and words != shown:
                     shown = words
                     yield Transcript(words)
