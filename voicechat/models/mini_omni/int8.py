@@ -1,8 +1,8 @@
 """Mini-Omni with 8-bit weights, for the CPU: a quarter of the memory to read, which is what a step's time goes into.
 
 Symmetric, one scale per row, round to nearest: w ~ scale * int8. On the compiled kernels (kernels.py) activations keep
-12 to 15 bits and the integer sums are exact, so one row gives the same result alone and in any batch. Without them, a
-few rows run on torch's weight-only kernel, in bfloat16, and many on its float one: the fastest that torch has, will keep
+12 to 15 bits and the integer sums are exact, so one row gives the same result alone and in any batch. Without them,
+a few rows run on torch's weight-only kernel, in bfloat16, many on its float one: the fastest that torch has, will keep
 and does not want the weights twice for (benchmarks/int8_kernels.py).
 """
 
