@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -282,24 +284,39 @@ def test_its_state_dict_is_its_checkpoint():
     torch.testing.assert_close(hidden_states(loaded)[0], hidden_states(quantized)[0], rtol=0, atol=0)
 
 
-def test_without_a_compiler_there_are_no_kernels_and_no_error(monkeypatch, tmp_path):
+@pytest.fixture
+def broken_compiler(monkeypatch, tmp_path):
+    """A machine whose one compiler, cc, fails."""
+    compiler = tmp_path / "cc"
+    compiler.write_text("#!/bin/sh\necho 'cannot compile today' >&2\nexit 1\n")
+    compiler.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(kernels.importlib.util, "find_spec", lambda name: None)
+    return compiler
+
+
+def test_without_a_compiler_there_are_no_kernels_and_no_error(broken_compiler):
+    broken_compiler.unlink()
 
     assert kernels.library.__wrapped__() is None
 
 
-def test_a_compiler_that_fails_leaves_no_kernels_and_says_why(monkeypatch, tmp_path, caplog):
-    compiler = tmp_path / "cc"
-    compiler.write_text("#!/bin/sh\necho 'cannot compile today' >&2\nexit 1\n")
-    compiler.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
+def test_a_compiler_that_fails_leaves_no_kernels_and_says_why(broken_compiler, caplog):
     with caplog.at_level("INFO"):
         assert kernels.library.__wrapped__() is None
 
     assert "cannot compile today" in caplog.text
+
+
+@compiled
+def test_where_one_compiler_fails_the_next_is_asked(broken_compiler, monkeypatch):
+    monkeypatch.setenv("PATH", f"{broken_compiler.parent}{os.pathsep}{os.defpath}")
+    if not shutil.which("gcc") and not shutil.which("clang"):
+        pytest.skip("no second compiler")
+
+    assert kernels.library.__wrapped__() is not None
 
 
 def test_nothing_is_built_at_import():

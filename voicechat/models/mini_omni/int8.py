@@ -1,8 +1,9 @@
 """Mini-Omni with 8-bit weights, for the CPU: a quarter of the memory to read, which is what a step's time goes into.
 
 Symmetric, one scale per row, round to nearest: w ~ scale * int8. On the compiled kernels (kernels.py) activations keep
-12 to 15 bits and the integer sums are exact, so one row gives the same result alone and in any batch. Without them the
-products run on torch's weight-only kernel, bfloat16 activations.
+12 to 15 bits and the integer sums are exact, so one row gives the same result alone and in any batch. Without them,
+a few rows run on torch's weight-only kernel, in bfloat16, many on its float one: the fastest that torch has, will keep
+and does not want the weights twice for (benchmarks/int8_kernels.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from voicechat.models.mini_omni.model import MLP, KVCache, MiniOmni, ModelConfig
 
 K_MULTIPLE = 64  # the kernels' step; shorter rows are padded with zeros
 N_MULTIPLE = 4
+FEW_ROWS = 8  # up to here torch's 8-bit product is faster than its float one
 ROWS_AT_A_TIME = 8192  # when quantizing, so that a large weight is not copied whole
 
 
@@ -205,7 +207,10 @@ def _product(x: Tensor, weight: Tensor, scale: Tensor, bias: Tensor | None) -> T
     """x float32 (m, k) times int8 (n, k): float32 (m, n)."""
     compiled = kernels.library()
     if compiled is None:
-        y = torch._weight_int8pack_mm(x.bfloat16(), weight, scale.bfloat16()).float()
+        if len(x) <= FEW_ROWS:
+            y = torch._weight_int8pack_mm(x.bfloat16(), weight, scale.bfloat16()).float()
+        else:
+            y = (x @ weight.float().T).mul_(scale)
         return y if bias is None else y + bias
     x = x.contiguous()
     y = torch.empty(len(x), len(weight))

@@ -10,11 +10,14 @@ import contextlib
 import ctypes
 import functools
 import hashlib
+import importlib.util
 import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,14 +114,15 @@ def library() -> ctypes.CDLL | None:
     """
     if os.environ.get("VOICECHAT_NO_KERNELS"):
         return None
-    compiler = next(filter(None, map(shutil.which, (os.environ.get("CC", ""), "cc", "gcc", "clang"))), None)
-    if compiler is None:
-        logger.info("no C compiler: 8-bit weights run on torch's own kernels")
-        return None
-    try:
-        loaded = ctypes.CDLL(str(_built(compiler)))
-    except (OSError, subprocess.SubprocessError) as error:
-        logger.info("the kernels could not be built, 8-bit weights run on torch's own: %s", error)
+    loaded = None
+    for compiler in _compilers():
+        try:
+            loaded = ctypes.CDLL(str(_built(compiler)))
+            break
+        except (OSError, subprocess.SubprocessError) as error:
+            logger.info("%s could not build the kernels: %s", compiler[-1], error)
+    if loaded is None:
+        logger.info("no C compiler: 8-bit weights run on torch's own kernels, two to three times as slow")
         return None
     for name, (arguments, result) in _SIGNATURES.items():
         function = getattr(loaded, name)
@@ -163,8 +167,22 @@ def prefer_large_pages(data: Tensor) -> Tensor:
     return data
 
 
-def _built(compiler: str) -> Path:
-    """Give the shared library for these sources, compiler and processor, built if it is not there yet."""
+def _compilers() -> Iterator[list[str]]:
+    """Give the commands of the C compilers there are: the user's, the system's, the one that pip installs."""
+    for command in filter(None, (os.environ.get("CC"), "cc", "gcc", "clang")):
+        words = shlex.split(command)
+        if shutil.which(words[0]):
+            yield words
+    if importlib.util.find_spec("ziglang"):
+        yield [sys.executable, "-m", "ziglang", "cc"]
+
+
+def _built(compiler: list[str]) -> Path:
+    """Give the shared library for these sources, compiler and processor, built if it is not there yet.
+
+    Raises:
+        OSError: If the compiler fails.
+    """
     sources = sorted(SOURCES.glob("*.[ch]"))
     content = b"".join(source.read_bytes() for source in sources)
     key = hashlib.sha256(content + repr((compiler, FLAGS, _processor())).encode()).hexdigest()[:16]
@@ -176,13 +194,13 @@ def _built(compiler: str) -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         built = Path(folder) / target.name
         for processor in FOR_THIS_PROCESSOR:
-            command = [compiler, *FLAGS, *filter(None, [processor]), "-o", str(built), *to_compile, "-lm", "-lpthread"]
+            command = [*compiler, *FLAGS, *filter(None, [processor]), "-o", str(built), *to_compile, "-lm", "-lpthread"]
             result = subprocess.run(command, capture_output=True, timeout=BUILD_TIMEOUT_S, check=False)
             if result.returncode == 0:
                 os.replace(built, target)  # another process may have built it meanwhile: the same file
                 return target
     errors = result.stderr.decode(errors="replace").strip().splitlines()
-    raise OSError(errors[-1] if errors else f"{compiler} failed")
+    raise OSError(errors[-1] if errors else "no reason given")
 
 
 def _processor() -> str:
