@@ -142,7 +142,7 @@ class Decoders:
         """Begin an utterance, of which nothing was heard yet."""
         self.abandon()
         for decoder in (*self._searches, self._measurer):
-            decoder.n_frames()  # forgets the noise of the utterance before
+            decoder.reinit_feat()  # forgets the noise of the utterance before
         self._batches.clear()
         self._estimate_at = FIRST_ESTIMATE_BATCHES
 
