@@ -21,7 +21,7 @@ from voicechat.audio.stream_keeper import StreamKeeper
 from voicechat.types import CAPTURE_RATE, Notice, Severity
 
 POLL_S = 0.02  # devices deliver in bursts of 10 to 40 ms; each look costs 0.1 ms of a core
-UNHURRIED_S = 0.06  # more between two reads while nobody speaks; each wakes cold code, which is what listening costs
+UNHURRIED_S = 0.10  # more between two reads while nobody speaks; each wakes cold code, which is what listening costs
 NOTICE_EVERY_S = 1.0
 SILENT_S = 5.0  # digital silence for so long from the start is no room, it is a mute or a missing permission
 MIN_LOSS_S = 0.02  # the clock tells a device's loss no more exactly than this
@@ -144,7 +144,7 @@ class Microphone:
         """Wait for audio: float32 (n,), n >= 1, mono at 16 kHz. None once closed.
 
         Args:
-            unhurried: wait for 80 ms rather than 20.
+            unhurried: wait for 120 ms rather than 20.
 
         Raises:
             AudioDeviceError: If the microphone went away and is not waited for.
