@@ -26,7 +26,14 @@
 /* Products. A tile is ROWS weight rows by up to TILE activation rows, CHUNK columns at once if they are many, so that it stays in L1. The
    weight rows of a tile lie a quarter of the piece apart: four streams that the processor's prefetcher follows. */
 
-enum { ROWS = 4, TILE = 6, CHUNK = 2432, PIECE_BYTES = 1 << 18, PIECE_ROWS = 256, AHEAD = 1024 };
+enum {
+  ROWS = 4,
+  TILE = 6,
+  CHUNK = 2432,
+  PIECE_ROWS = 256,      /* of weights, at most */
+  PIECE_BYTES = 1 << 18, /* of weights, at most */
+  AHEAD = 1024           /* bytes that weights are asked for before they are needed */
+};
 
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__)
 #define UNROLL _Pragma("GCC unroll 8")
