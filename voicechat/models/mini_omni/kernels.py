@@ -96,6 +96,7 @@ _SIGNATURES: dict[str, tuple[list[Any], Any]] = {
         ],
         ctypes.c_int,
     ),
+    "gate": ([_POINTER, _INT64, _INT64, _POINTER], None),
     "snake_rows": ([_POINTER] * 3 + [_INT64] * 2 + [_POINTER], None),
     "unit_front": (
         [ctypes.POINTER(Unit), *[_POINTER, _INT64] * 3, _INT64, _INT64, *[_POINTER] * 4],

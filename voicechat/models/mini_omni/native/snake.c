@@ -23,7 +23,8 @@ static inline float snake(float x, float a, float inverse) {
   return fmaf(sine * sine, inverse, x);
 }
 
-void snake_rows(const float *x, const float *a, const float *inverse, int64_t n_channels, int64_t n_samples, float *out) {
+void snake_rows(const float *x, const float *a, const float *inverse, int64_t n_channels, int64_t n_samples,
+                float *out) {
   for (int64_t c = 0; c < n_channels; c++)
     for (int64_t i = c * n_samples; i < (c + 1) * n_samples; i++) out[i] = snake(x[i], a[c], inverse[c]);
 }
