@@ -32,6 +32,7 @@ class EchoPipeline:
             self._begin("hear")
             if stopped():
                 return None
+        self._at("heard")
         features = torch.tensor([float(audio.sum()), float(len(audio))])
         return Heard(features, min(len(audio) / CAPTURE_RATE, 30.0), len(audio) / CAPTURE_RATE)
 

@@ -86,8 +86,15 @@ class Int8MLP(nn.Module):
         self.proj = Int8Linear(n_hidden, n_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
-        out: Tensor = self.proj(F.silu(gate) * up)
+        gate_up = self.gate_up(x)
+        compiled = kernels.library()
+        if compiled is None:
+            gate, up = gate_up.chunk(2, dim=-1)
+            gated = F.silu(gate) * up
+        else:
+            gated = torch.empty(*x.shape[:-1], self.proj.n_in)
+            compiled.gate(gate_up.contiguous().data_ptr(), x.shape[:-1].numel(), self.proj.n_in, gated.data_ptr())
+        out: Tensor = self.proj(gated)
         return out
 
     def fill(self, mlp: MLP) -> None:

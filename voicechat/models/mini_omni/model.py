@@ -97,15 +97,14 @@ class Attention(nn.Module):
             mixed = F.scaled_dot_product_attention(queries.squeeze(3), keys[:, :, :end], values[:, :, :end])
             mixed = mixed.reshape(batch, 1, -1)
         else:
-            mask = torch.ones(n_new, end, dtype=torch.bool, device=x.device).tril(position)
-            per_head = (-1, -1, config.heads_per_group, -1, -1)
-            mixed = F.scaled_dot_product_attention(
-                queries,
-                keys[:, :, None, :end].expand(per_head),
-                values[:, :, None, :end].expand(per_head),
-                attn_mask=mask,
-            )
-            mixed = mixed.permute(0, 3, 1, 2, 4).reshape(batch, n_new, -1)
+            queries = queries.reshape(batch, config.n_head, n_new, -1)
+            keys, values = (t[:, :, :end].repeat_interleave(config.heads_per_group, dim=1) for t in (keys, values))
+            if position == 0:
+                mixed = F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+            else:
+                mask = torch.ones(n_new, end, dtype=torch.bool, device=x.device).tril(position)
+                mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+            mixed = mixed.transpose(1, 2).reshape(batch, n_new, -1)
         out: Tensor = self.proj(mixed)
         return out
 

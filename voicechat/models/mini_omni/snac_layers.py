@@ -144,11 +144,13 @@ class ResidualUnit:
         next_seen = torch.empty(n_channels, n_seen + n + n_zeros - n_out)
         next_waiting = torch.empty(n_channels, n_waiting + n - n_out)
         outputs = (y, delayed, next_seen, next_waiting)
-        compiled.unit_front(
+        failed = compiled.unit_front(
             self._unit,
             *(x.data_ptr(), n, seen.data_ptr(), n_seen, waiting.contiguous().data_ptr(), n_waiting),
             *(n_zeros, n_out, *(output.data_ptr() for output in outputs)),
         )
+        if failed:
+            raise MemoryError(f"no memory for {n} samples of sound")
         return outputs
 
 

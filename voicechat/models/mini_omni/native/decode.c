@@ -81,6 +81,25 @@ static void add_four(const float *weights, const float *values, int64_t size, fl
 }
 
 typedef struct {
+  const float *gate_up; /* (rows, 2 * hidden) */
+  float *out;           /* (rows, hidden) */
+  int64_t hidden;
+} Gating;
+
+static void gate_row(const void *job, int64_t row) {
+  const Gating *g = job;
+  const float *gate = g->gate_up + row * 2 * g->hidden, *up = gate + g->hidden;
+  float *out = g->out + row * g->hidden;
+  for (int64_t i = 0; i < g->hidden; i++) out[i] = gate[i] / (1.0f + exponential(-gate[i])) * up[i];
+}
+
+/* silu(gate) * up. */
+void gate(const float *gate_up, int64_t n_rows, int64_t hidden, float *out) {
+  Gating job = {gate_up, out, hidden};
+  run(gate_row, &job, n_rows);
+}
+
+typedef struct {
   const Sizes *sizes;
   const Cache *cache;
   const float *cos, *sin; /* (head_size,), of this position */
@@ -145,10 +164,8 @@ int decode(const Sizes *sizes, const Block *blocks, const float *last_norm, cons
     for (int64_t row = 0; row < n_rows; row++)
       rms_norm(x + row * width, block->norm_2, width, sizes->norm_eps, normed + row * width);
     failed |= linear_int8(&block->gate_up, normed, n_rows, gate_up);
-    for (int64_t row = 0; row < n_rows; row++) {
-      const float *gate = gate_up + row * 2 * hidden, *up = gate + hidden;
-      for (int64_t i = 0; i < hidden; i++) gated[row * hidden + i] = gate[i] / (1.0f + exponential(-gate[i])) * up[i];
-    }
+    Gating gating = {gate_up, gated, hidden};
+    for (int64_t row = 0; row < n_rows; row++) gate_row(&gating, row);
     failed |= linear_int8(&block->down, gated, n_rows, normed);
     for (int64_t i = 0; i < n_rows * width; i++) x[i] += normed[i];
   }

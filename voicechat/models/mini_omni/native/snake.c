@@ -4,12 +4,11 @@
    contiguous. */
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool.h"
-
-enum { TAPS = 7, CHANNELS = 8 /* per piece */ };
+enum { TAPS = 7 };
 
 /* In a form that the compiler vectorizes: sin^2 has the period pi, and its sign does not matter. */
 static inline float snake(float x, float a, float inverse) {
@@ -24,22 +23,10 @@ static inline float snake(float x, float a, float inverse) {
   return fmaf(sine * sine, inverse, x);
 }
 
-typedef struct {
-  const float *x, *a, *inverse;
-  int64_t n_channels, n_samples;
-  float *out;
-} Snake;
-
-static void snake_piece(const void *job, int64_t piece) {
-  const Snake *s = job;
-  for (int64_t c = piece * CHANNELS; c < (piece + 1) * CHANNELS && c < s->n_channels; c++)
-    for (int64_t i = c * s->n_samples; i < (c + 1) * s->n_samples; i++)
-      s->out[i] = snake(s->x[i], s->a[c], s->inverse[c]);
-}
-
-void snake_rows(const float *x, const float *a, const float *inverse, int64_t n_channels, int64_t n_samples, float *out) {
-  Snake job = {x, a, inverse, n_channels, n_samples, out};
-  run(snake_piece, &job, (n_channels + CHANNELS - 1) / CHANNELS);
+void snake_rows(const float *x, const float *a, const float *inverse, int64_t n_channels, int64_t n_samples,
+                float *out) {
+  for (int64_t c = 0; c < n_channels; c++)
+    for (int64_t i = c * n_samples; i < (c + 1) * n_samples; i++) out[i] = snake(x[i], a[c], inverse[c]);
 }
 
 /* What a residual unit does before its last, pointwise convolution, as a stream: snake, a depthwise convolution of
@@ -53,46 +40,31 @@ typedef struct {
   int64_t n_channels, dilation;
 } Unit;
 
-typedef struct {
-  const Unit *unit;
-  const float *x, *remembered, *waiting;
-  int64_t n, n_remembered, n_waiting, n_zeros, n_out;
-  float *out, *delayed, *next_remembered, *next_waiting;
-} Front;
-
-static void front_piece(const void *job, int64_t piece) {
-  const Front *f = job;
-  const Unit *u = f->unit;
-  int64_t n_seen = f->n_remembered + f->n + f->n_zeros, n_kept = n_seen - f->n_out;
-  int64_t n_behind = f->n_waiting + f->n - f->n_out;
-  float *seen = malloc((size_t)(n_seen + f->n_waiting + f->n) * sizeof *seen);
-  if (seen == NULL) abort();
-  float *input = seen + n_seen;
-  for (int64_t c = piece * CHANNELS; c < (piece + 1) * CHANNELS && c < u->n_channels; c++) {
-    const float *x = f->x + c * f->n, *w = u->weight + c * TAPS;
-    float *out = f->out + c * f->n_out;
-    memcpy(seen, f->remembered + c * f->n_remembered, (size_t)f->n_remembered * sizeof *seen);
-    for (int64_t i = 0; i < f->n; i++) seen[f->n_remembered + i] = snake(x[i], u->a_1[c], u->inverse_1[c]);
-    memset(seen + f->n_remembered + f->n, 0, (size_t)f->n_zeros * sizeof *seen);
-    for (int64_t i = 0; i < f->n_out; i++) {
+/* x float (channels, n), remembered (channels, n_remembered), waiting (channels, n_waiting); out and delayed (channels,
+   n_out), next_remembered and next_waiting (channels, what is left). Give 0, or -1 if there is no memory. */
+int unit_front(const Unit *unit, const float *x, int64_t n, const float *remembered, int64_t n_remembered,
+               const float *waiting, int64_t n_waiting, int64_t n_zeros, int64_t n_out, float *out, float *delayed,
+               float *next_remembered, float *next_waiting) {
+  int64_t n_seen = n_remembered + n + n_zeros, n_kept = n_seen - n_out, n_behind = n_waiting + n - n_out;
+  float *seen = malloc((size_t)(n_seen + n_waiting + n) * sizeof *seen), *input = seen + n_seen;
+  if (seen == NULL) return -1;
+  for (int64_t c = 0; c < unit->n_channels; c++, x += n, out += n_out) {
+    const float *w = unit->weight + c * TAPS;
+    memcpy(seen, remembered + c * n_remembered, (size_t)n_remembered * sizeof *seen);
+    for (int64_t i = 0; i < n; i++) seen[n_remembered + i] = snake(x[i], unit->a_1[c], unit->inverse_1[c]);
+    memset(seen + n_remembered + n, 0, (size_t)n_zeros * sizeof *seen);
+    for (int64_t i = 0; i < n_out; i++) {
       const float *s = seen + i;
-      float sum = u->bias[c];
-      for (int64_t tap = 0; tap < TAPS; tap++) sum = fmaf(w[tap], s[tap * u->dilation], sum);
-      out[i] = snake(sum, u->a_2[c], u->inverse_2[c]);
+      float sum = unit->bias[c];
+      for (int64_t tap = 0; tap < TAPS; tap++) sum = fmaf(w[tap], s[tap * unit->dilation], sum);
+      out[i] = snake(sum, unit->a_2[c], unit->inverse_2[c]);
     }
-    memcpy(f->next_remembered + c * n_kept, seen + f->n_out, (size_t)n_kept * sizeof *seen);
-    memcpy(input, f->waiting + c * f->n_waiting, (size_t)f->n_waiting * sizeof *seen);
-    memcpy(input + f->n_waiting, x, (size_t)f->n * sizeof *seen);
-    memcpy(f->delayed + c * f->n_out, input, (size_t)f->n_out * sizeof *seen);
-    memcpy(f->next_waiting + c * n_behind, input + f->n_out, (size_t)n_behind * sizeof *seen);
+    memcpy(next_remembered + c * n_kept, seen + n_out, (size_t)n_kept * sizeof *seen);
+    memcpy(input, waiting + c * n_waiting, (size_t)n_waiting * sizeof *seen);
+    memcpy(input + n_waiting, x, (size_t)n * sizeof *seen);
+    memcpy(delayed + c * n_out, input, (size_t)n_out * sizeof *seen);
+    memcpy(next_waiting + c * n_behind, input + n_out, (size_t)n_behind * sizeof *seen);
   }
   free(seen);
-}
-
-void unit_front(const Unit *unit, const float *x, int64_t n, const float *remembered, int64_t n_remembered,
-                const float *waiting, int64_t n_waiting, int64_t n_zeros, int64_t n_out, float *out, float *delayed,
-                float *next_remembered, float *next_waiting) {
-  Front job = {unit,  x,   remembered, waiting,         n,           n_remembered, n_waiting,
-               n_zeros, n_out, out,    delayed, next_remembered, next_waiting};
-  run(front_piece, &job, (unit->n_channels + CHANNELS - 1) / CHANNELS);
+  return 0;
 }
