@@ -28,7 +28,7 @@ types: .venv/.models  ## check the types; installs torch, likewise
 
 check: lint types test  ## all that must hold before a commit
 
-bench: .venv/.dev  ## measure what the README claims
+bench: .venv/.models  ## measure what is claimed; installs torch, likewise
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove what these commands made
