@@ -7,13 +7,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from voicechat.models.mini_omni.generate import generate_batch
 from voicechat.models.mini_omni.model import KVCache, MiniOmni
@@ -39,7 +38,7 @@ def speak(model: MiniOmni, voice: SnacDecoder, features: Tensor, *, reply_s: flo
     """
     n_frames = int(reply_s * SAMPLE_RATE / FRAME_SAMPLES)
     n_steps = n_frames + N_LAYERS
-    steered = cast(MiniOmni, _Steered(model, int(text_share * n_steps)))
+    steered = Steered(model, n_text_steps=int(text_share * n_steps))
     stream = voice.stream(noise_seed=0)
     recent: deque[Step] = deque(maxlen=N_LAYERS + 1)
     step_at, sound = [time.perf_counter()], []  # when each step was over; when sound came and how many seconds of it
@@ -65,29 +64,34 @@ def speak(model: MiniOmni, voice: SnacDecoder, features: Tensor, *, reply_s: flo
 
 
 @contextmanager
-def busy_neighbours(n: int) -> Iterator[None]:
+def busy_neighbours(n: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Keep n processors busy with other processes."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
     try:
-        yield
+        yield processes
     finally:
         for process in processes:
             process.kill()
             process.wait()
 
 
-class _Steered:
+class Steered(MiniOmni):
     """A model whose text ends when it is told to, and whose voice never does: random weights do neither in time."""
 
-    def __init__(self, model: MiniOmni, n_text_steps: int) -> None:
+    def __init__(self, model: MiniOmni, *, n_text_steps: int) -> None:
+        nn.Module.__init__(self)
+        self.config, self.transformer = model.config, model.transformer
         self._model, self._n_text_steps = model, n_text_steps
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
+    def embed(self, ids: Tensor, features: Tensor | None = None) -> Tensor:
+        return self._model.embed(ids, features)
 
-    def __call__(self, x: Tensor, cache: KVCache) -> Tensor:
+    def forward(self, x: Tensor, cache: KVCache) -> Tensor:
         hidden: Tensor = self._model(x, cache)
         return hidden
+
+    def threads(self) -> AbstractContextManager[None]:
+        return self._model.threads()
 
     def text_logits(self, hidden: Tensor) -> Tensor:
         logits = self._model.text_logits(hidden)
