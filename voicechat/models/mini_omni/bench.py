@@ -137,7 +137,9 @@ def measure(
     model: MiniOmni, encoder: WhisperEncoder, voice: SnacDecoder, plan: Plan, progress: Progress = lambda _: None
 ) -> Report:
     """Measure everything. The float32 model given is emptied: its weights become the 8-bit ones."""
-    features = torch.randn(n_whisper_frames(plan.question_s * 1000), model.config.whisper_adapter_dim)
+    generator = torch.Generator().manual_seed(0)
+    n_frames = n_whisper_frames(plan.question_s * 1000)
+    features = torch.randn(n_frames, model.config.whisper_adapter_dim, generator=generator)
     naive = None
     if plan.naive:
         progress("the published code's order of work, in float32")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from voicechat.models.mini_omni.model import KVCache, MiniOmni
+from voicechat.models.mini_omni.model import MiniOmni
+from voicechat.models.mini_omni.stepping import Logits, logits_of, stepper
 from voicechat.models.mini_omni.tokens import (
     AUDIO_PAD,
     END_OF_AUDIO,
@@ -21,7 +22,6 @@ from voicechat.models.mini_omni.tokens import (
     TEXT_PAD,
     Step,
     Task,
-    audio_id,
     prompt,
 )
 
@@ -57,7 +57,7 @@ def sample(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Te
     probabilities = ((ranked - ranked[..., :1]) / sampling.temperature).softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities  # of the likelier ones; 0 for the first, which stays
     probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
-    drawn = torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator)
+    drawn = torch.multinomial(probabilities.view(-1, k), 1, generator=generator)
     return ids.gather(-1, drawn.view(*ids.shape[:-1], 1)).squeeze(-1)
 
 
@@ -84,25 +84,25 @@ def generate(
     """
     pick = sampling.picker(ids.device)
     max_new_tokens = _picks_left(model, ids.shape[1], max_new_tokens)
-    # 1) prefill
-    with model.threads():
-        cache = _cache(model, batch=1, n_positions=ids.shape[1] + max_new_tokens)
-        hidden = model(model.embed(ids[None], features), cache)
-    text_ended = False
-    for index in range(max_new_tokens):
-        # 2) pick
+    with stepper(model, batch=1, n_positions=ids.shape[1] + max_new_tokens) as replying:
+        # 1) prefill
         with model.threads():
-            audio = pick(model.audio_logits(hidden))[0].tolist() if speaks else [AUDIO_PAD] * N_LAYERS
-            text = TEXT_PAD if text_ended else int(pick(model.text_logits(hidden)))
-        # 3) stop
-        if index > 0 and (audio[-1] == END_OF_AUDIO if speaks else text == END_OF_TEXT):
-            return
-        yield Step(tuple(audio) if speaks else (), None if text_ended else text)
-        # 4) feed
-        text_ended |= speaks and index > 0 and text == END_OF_TEXT
-        if index + 1 < max_new_tokens:
+            hidden = model(model.embed(ids[None], features), replying.cache)
+            logits = logits_of(model, hidden, speaks=speaks, writes=True)
+        text_ended = False
+        for index in range(max_new_tokens):
+            # 2) pick
             with model.threads():
-                hidden = model(model.embed(_position(ids, [(audio, text)])), cache)
+                audio, text = _picked(pick, logits)
+            # 3) stop
+            if index > 0 and (audio[-1] == END_OF_AUDIO if speaks else text == END_OF_TEXT):
+                return
+            yield Step(tuple(audio) if speaks else (), None if text_ended else text)
+            # 4) feed
+            text_ended |= speaks and index > 0 and text == END_OF_TEXT
+            if index + 1 < max_new_tokens:
+                with model.threads():
+                    logits = replying.step([(audio, text)], speaks=speaks, writes=not text_ended)
 
 
 @torch.inference_mode()
@@ -130,31 +130,29 @@ def generate_batch(
     writing = prompt(Task.SPEECH_TO_TEXT, n_frames=len(features)).to(features.device)
     pick = sampling.picker(features.device)
     max_new_tokens = _picks_left(model, speaking.shape[1], max_new_tokens)
-    # 1) prefill: the shared prefix in row 0, copied to row 1, then the two last positions together
-    with model.threads():
-        cache = _cache(model, batch=2, n_positions=speaking.shape[1] + max_new_tokens)
-        row_0 = cache.row(0)
-        model(model.embed(speaking[None, :, :-1], features), row_0)
-        cache.fork(row_0)
-        hidden = model(model.embed(torch.stack((speaking, writing))[:, :, -1:]), cache)
-    text_ended = False
-    for index in range(max_new_tokens):
-        # 2) pick
+    with stepper(model, batch=2, n_positions=speaking.shape[1] + max_new_tokens) as replying:
+        # 1) prefill: the shared prefix in row 0, copied to row 1, then the two last positions together
         with model.threads():
-            audio = pick(model.audio_logits(hidden[:1]))[0].tolist()
-            text = TEXT_PAD if text_ended else int(pick(model.text_logits(hidden[1:])))
-        # 3) stop
-        if index > 0 and audio[-1] == END_OF_AUDIO:
-            return
-        yield Step(tuple(audio), None if text_ended else text)
-        # 4) feed; the end of the text itself is fed once, to row 0 alone
-        if index > 0 and text == END_OF_TEXT:
-            text_ended = True
-            cache = cache.row(0)
-        rows = [(audio, text)] if text_ended else [(audio, text), ([AUDIO_PAD] * N_LAYERS, text)]
-        if index + 1 < max_new_tokens:
+            row_0 = replying.cache.row(0)
+            model(model.embed(speaking[None, :, :-1], features), row_0)
+            replying.cache.fork(row_0)
+            hidden = model(model.embed(torch.stack((speaking, writing))[:, :, -1:]), replying.cache)
+            logits = logits_of(model, hidden, speaks=True, writes=True)
+        text_ended = False
+        for index in range(max_new_tokens):
+            # 2) pick
             with model.threads():
-                hidden = model(model.embed(_position(features, rows)), cache)
+                audio, text = _picked(pick, logits)
+            # 3) stop
+            if index > 0 and audio[-1] == END_OF_AUDIO:
+                return
+            yield Step(tuple(audio), None if text_ended else text)
+            # 4) feed; the end of the text itself is fed once, to row 0 alone
+            text_ended |= index > 0 and text == END_OF_TEXT
+            rows = [(audio, text), ([AUDIO_PAD] * N_LAYERS, text)][: 1 if text_ended else 2]
+            if index + 1 < max_new_tokens:
+                with model.threads():
+                    logits = replying.step(rows, speaks=True, writes=not text_ended)
 
 
 def _picks_left(model: MiniOmni, n_prompt: int, max_new_tokens: int) -> int:
@@ -165,11 +163,10 @@ def _picks_left(model: MiniOmni, n_prompt: int, max_new_tokens: int) -> int:
     return min(max_new_tokens, room)
 
 
-def _cache(model: MiniOmni, *, batch: int, n_positions: int) -> KVCache:
-    return KVCache(model.config, batch=batch, n_positions=n_positions, like=model.transformer.ln_f.weight)
-
-
-def _position(like: Tensor, rows: list[tuple[list[int], int]]) -> Tensor:
-    """Give the ids (B, 8, 1) of one position from each row's audio and text tokens."""
-    ids = [[*(audio_id(layer, token) for layer, token in enumerate(audio)), text] for audio, text in rows]
-    return torch.tensor(ids, device=like.device)[:, :, None]
+def _picked(pick: Pick, logits: Logits) -> tuple[list[int], int]:
+    """Pick the audio tokens and the text token, pad where there are no logits; from a GPU in one transfer."""
+    picks = torch.cat([pick(of).reshape(-1) for of in logits if of is not None]).tolist()
+    speech, writing = logits
+    return picks[:N_LAYERS] if speech is not None else [AUDIO_PAD] * N_LAYERS, picks[
+        -1
+    ] if writing is not None else TEXT_PAD

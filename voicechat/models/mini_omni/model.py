@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
@@ -48,6 +49,10 @@ class KVCache:
         self.values = like.new_zeros(shape)
         self.position = 0  # how many are filled
 
+    def __len__(self) -> int:
+        """Give how many rows the batch has."""
+        return self.keys.shape[1]
+
     def row(self, index: int) -> KVCache:
         """Give one row of the batch, as a cache that shares its memory."""
         row = object.__new__(KVCache)
@@ -82,29 +87,39 @@ class Attention(nn.Module):
         self.proj = nn.Linear(config.n_head * config.head_size, config.n_embd, bias=False)
         self.config = config
 
-    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, position: int) -> Tensor:
-        """(B, T, n_embd) -> the same; writes positions position..position+T of keys and values, (B, G, N, head)."""
+    def forward(
+        self, x: Tensor, rope: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, position: int | Tensor
+    ) -> Tensor:
+        """(B, T, n_embd) -> the same; writes positions position..position+T of keys and values, (B, G, N, head).
+
+        A tensor, int64 (1,), stands for the position of a step (T = 1) whose shapes do not depend on it.
+        """
         config = self.config
         batch, n_new, _ = x.shape
         qkv = self.attn(x).view(batch, n_new, config.n_query_groups, config.heads_per_group + 2, config.head_size)
         qkv = qkv.permute(0, 2, 3, 1, 4)  # (B, G, heads_per_group + 2, T, head)
         rotated = rotate(qkv[:, :, :-1], rope)
-        end = position + n_new
-        keys[:, :, position:end] = rotated[:, :, -1]
-        values[:, :, position:end] = qkv[:, :, -1]
-        queries = rotated[:, :, :-1]  # (B, G, heads_per_group, T, head)
-        if n_new == 1:  # all heads of a group at once against its keys, without a mask
-            mixed = F.scaled_dot_product_attention(queries.squeeze(3), keys[:, :, :end], values[:, :, :end])
+        queries, new_keys, new_values = rotated[:, :, :-1], rotated[:, :, -1], qkv[:, :, -1]
+        if isinstance(position, Tensor):  # all heads of a group at once against its keys
+            keys.index_copy_(2, position, new_keys)
+            values.index_copy_(2, position, new_values)
+            seen = torch.arange(keys.shape[2], device=x.device) <= position
+            mixed = F.scaled_dot_product_attention(queries.squeeze(3), keys, values, attn_mask=seen[None, None, None])
             mixed = mixed.reshape(batch, 1, -1)
         else:
-            queries = queries.reshape(batch, config.n_head, n_new, -1)
-            keys, values = (t[:, :, :end].repeat_interleave(config.heads_per_group, dim=1) for t in (keys, values))
-            if position == 0:
-                mixed = F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+            end = position + n_new
+            keys[:, :, position:end], values[:, :, position:end] = new_keys, new_values
+            keys, values = keys[:, :, :end], values[:, :, :end]
+            if n_new == 1:  # the same without a mask
+                mixed = F.scaled_dot_product_attention(queries.squeeze(3), keys, values).reshape(batch, 1, -1)
             else:
-                mask = torch.ones(n_new, end, dtype=torch.bool, device=x.device).tril(position)
-                mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
-            mixed = mixed.transpose(1, 2).reshape(batch, n_new, -1)
+                queries = queries.reshape(batch, config.n_head, n_new, -1)
+                keys, values = (t.repeat_interleave(config.heads_per_group, dim=1) for t in (keys, values))
+                later = (
+                    None if position == 0 else torch.ones(n_new, end, dtype=torch.bool, device=x.device).tril(position)
+                )
+                mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=later, is_causal=later is None)
+                mixed = mixed.transpose(1, 2).reshape(batch, n_new, -1)
         out: Tensor = self.proj(mixed)
         return out
 
@@ -137,7 +152,9 @@ class Block(nn.Module):
         self.norm_2 = RMSNorm(config.n_embd, config.norm_eps)
         self.mlp = MLP(config.n_embd, config.intermediate_size, config.n_embd)
 
-    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, position: int) -> Tensor:
+    def forward(
+        self, x: Tensor, rope: tuple[Tensor, Tensor], keys: Tensor, values: Tensor, position: int | Tensor
+    ) -> Tensor:
         x = x + self.attn(self.norm_1(x), rope, keys, values, position)
         out: Tensor = x + self.mlp(self.norm_2(x))
         return out
@@ -169,6 +186,7 @@ class MiniOmni(nn.Module):
         self.transformer = Transformer(config)
         self.lm_head = Head(config.n_embd, config.padded_vocab_size, bias=False)
         self._rope: tuple[Tensor, Tensor] | None = None
+        self.idle_steppers: dict[int, list[Any]] = {}  # by their batch; see stepping.py
 
     def embed(self, ids: Tensor, features: Tensor | None = None) -> Tensor:
         """Embed positions as the mean of their eight tokens.
@@ -195,6 +213,16 @@ class MiniOmni(nn.Module):
         for layer, block in enumerate(self.transformer.h):
             x = block(x, rope, cache.keys[layer], cache.values[layer], cache.position)
         cache.position = end
+        out: Tensor = self.transformer.ln_f(x[:, -1])
+        return out
+
+    def forward_at(self, x: Tensor, cache: KVCache, position: Tensor) -> Tensor:
+        """Run one position, int64 (1,), for the first rows of a cache; no shape depends on it, cache.position stays."""
+        cos, sin = self._rope_tables(x)
+        rope = (cos.index_select(0, position), sin.index_select(0, position))
+        n_rows = len(x)
+        for layer, block in enumerate(self.transformer.h):
+            x = block(x, rope, cache.keys[layer, :n_rows], cache.values[layer, :n_rows], position)
         out: Tensor = self.transformer.ln_f(x[:, -1])
         return out
 
@@ -226,7 +254,7 @@ def rope_tables(config: ModelConfig, device: torch.device) -> tuple[Tensor, Tens
 
 
 def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate heads (..., T, head_size), half against half."""
+    """Rotate heads (..., T, head_size), half against half; in float32 whatever their type."""
     cos, sin = rope
     first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-second, first), dim=-1) * sin
+    return (x * cos + torch.cat((-second, first), dim=-1) * sin).to(x.dtype)
