@@ -7,7 +7,18 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from voicechat.types import AudioChunk, CancelToken, Message, Notice, Pause, ReplyEvent, Transcript, TurnDone, Utterance
+from voicechat.types import (
+    AudioChunk,
+    CancelToken,
+    Message,
+    Notice,
+    Pause,
+    Recognized,
+    ReplyEvent,
+    Transcript,
+    TurnDone,
+    Utterance,
+)
 
 
 class AudioSource(Protocol):
