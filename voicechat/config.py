@@ -47,6 +47,8 @@ class AudioConfig:
     speaker: str = ""
     buffer_ms: int = _within(100, 10, 1000)  # of the device itself
     wait: bool = True  # for a device that went away
+    noise_floor_dbfs: float = _within(0.0, -120.0, 0.0)  # as `voicechat setup` measured it; 0 if it did not
+    echo_delay_ms: float = _within(0.0, 0.0, 2000.0)  # likewise
 
 
 @dataclass(frozen=True)
