@@ -59,6 +59,7 @@ LAYERS = {
     # The commands about the configuration itself ask it directly; whatever talks goes through app.
     "cli": "errors app ui values config_files registry config catalog",
     "cli.devices": "errors cli config audio.devices audio.portaudio",
+    "cli.bench": "errors cli config listener models",
     "cli.models": "errors cli models values",
 }
 
