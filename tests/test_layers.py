@@ -49,6 +49,11 @@ LAYERS = {
     "listener": "errors types protocols endpointer",
     "session": "errors types protocols endpointer event_stream farewell turn listener",
     "transcribe": "errors types protocols endpointer",
+    "doctor": (
+        "errors types protocols values config_files registry config catalog models.hub models.published "
+        "audio.dead_microphone audio.devices audio.playback_stream audio.portaudio audio.priority audio.resample "
+        "audio.streams"
+    ),
     "history": "errors types audio.encoder audio.file_errors audio.file_sink audio.mp3",
     "ui": "errors types",
     "server": "errors types protocols session",
@@ -60,12 +65,16 @@ LAYERS = {
     "cli": "errors app ui values config_files registry config catalog",
     "cli.devices": "errors cli config audio.devices audio.portaudio",
     "cli.bench": "errors cli config listener models",
+    # Doctor and setup have to work where the parts of a talk do not even load, so app is not for them.
+    "cli.doctor": "errors cli doctor ui",
+    "cli.setup": "errors cli config",
+    "cli.setup_dialog": "errors protocols cli config config_files registry audio doctor ui",
     "cli.models": "errors cli models values",
 }
 
 # Who may import a package that is not ours; one that is missing here is a dependency nobody decided on.
 PACKAGES = {
-    "numpy": "types protocols audio models vad asr tts engines turn listener session transcribe history",
+    "numpy": "types protocols audio doctor models vad asr tts engines turn listener session transcribe history",
     "av": "audio",
     "espeakng_loader": "tts",
     "httpx2": "models",
@@ -77,12 +86,12 @@ PACKAGES = {
     "rich": "cli ui",
     "rtmixer": "audio",
     "safetensors": "models",
-    "sounddevice": "audio",
+    "sounddevice": "audio doctor.portaudio",
     "soxr": "audio",
     "text_to_num": "skills",
     "tokenizers": "models",
     "tomlkit": "config_files",
-    "torch": "models",
+    "torch": "models doctor.gpu",
     "typer": "cli",
     "webrtcvad": "vad",
     "yaml": "models",
