@@ -67,6 +67,8 @@ class Keyboard:
         hold: whether to ask the terminal to tell when a key is let go; False if the user would rather press twice.
 
     Attributes:
+        available: whether there are keys at all.
+        away: whether the terminal is somebody else's for now: we were continued in the background.
         revision: changes whenever something about the keys is to be drawn anew.
     """
 
@@ -79,6 +81,7 @@ class Keyboard:
         keys: bool = True,
         hold: bool = True,
     ) -> None:
+        self.away = False
         self.revision = 0
         self.available = keys and terminal_fd(stdin) is not None and terminal_fd(screen) is not None
         self._quiet = TerminalMode(None if self.available else stdin)
@@ -150,8 +153,8 @@ class Keyboard:
         if self._thread is not None:
             self._await_answers(self._thread)
         try:
-            with suppress(OSError):  # the screen is gone; the terminal has no settings to get back then
-                self._tell(self._modes_off())
+            with suppress(OSError):  # the screen is gone; the terminal has no modes to get back then
+                self._leave(source)
         finally:
             source.interrupt()
             if self._thread is not None:
@@ -193,6 +196,7 @@ class Keyboard:
         assert self._source is not None
         continued, self._continued = self._continued, False
         if not self._source.start():
+            self.away = True
             return
         if self._source.answers and self._live:
             self._tell(_PASTE_ON)
@@ -200,13 +204,14 @@ class Keyboard:
                 self._tell(_HOLD_AGAIN if continued else _HOLD_ON)
             elif self._hold and not self._n_asked:
                 self._ask()
-        if continued:
+        if continued or self.away:
+            self.away = False
             self._show()
 
-    def _modes_off(self) -> str:
-        if self._source is None or not self._source.answers or not self._live:
-            return ""
-        return _PASTE_OFF + (_HOLD_OFF if self._kitty else "")
+    def _leave(self, source: KeySource) -> None:
+        """Take back what the terminal was told to report, unless it is somebody else's."""
+        if (source.active or source.start()) and source.answers and self._live:
+            self._tell(_PASTE_OFF + (_HOLD_OFF if self._kitty else ""))
 
     def _ask(self, first: str = "") -> None:
         self._tell(first + _ASK)
@@ -260,14 +265,13 @@ class Keyboard:
         self._suspend_asked = False
         if sys.platform != "win32":
             self._hide()
-            self._tell(self._modes_off())
+            self._leave(source)
             source.stop()
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             signal.raise_signal(signal.SIGTSTP)  # to this very thread, so that it stops here
             signal.signal(signal.SIGTSTP, self._note_suspend)
-            self._continued = False
+            self._continued, self.away = False, True
             self._take_terminal()
-            self._show()
         return self._pad.talk_key.release()
 
     # voicechat-keys --------------------------------------------------------------------------

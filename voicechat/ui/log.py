@@ -96,7 +96,8 @@ class RichLog:
         with ExitStack() as opened:
             opened.callback(self._keyboard.close)
             self._keyboard.open(live=self._region.enabled, hide=self._region.close, show=self._reappear)
-            self._region.open()
+            if not self._keyboard.away:
+                self._region.open()
             opened.pop_all()
         return self
 
@@ -217,6 +218,9 @@ class RichLog:
 
     def _draw(self) -> None:
         if not self._region.enabled:
+            return
+        if self._keyboard.away:
+            self._region.forget()
             return
         now = self._clock()
         self._drawn_at, self._drawn_revision = now, self._keyboard.revision
