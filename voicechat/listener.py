@@ -16,7 +16,7 @@ from voicechat.endpointer import Endpointer, SpeechEnded, SpeechStarted
 from voicechat.protocols import VoiceActivityDetector
 from voicechat.types import CAPTURE_RATE, Level, Utterance
 
-PAUSE_MS = 200.0  # of silence in a turn after which engines may begin, in case the user has said all
+PAUSE_MS = 60.0  # of silence in a turn after which engines may begin, in case the user has said all: two frames
 LEVEL_INTERVAL_S = 0.1  # ten levels a second are enough for an eye
 
 
