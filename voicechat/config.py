@@ -180,6 +180,8 @@ class _Keys:
 
     def setting(self, value: object, key: str, origin: str) -> Setting:
         """Check a value that has a type of its own."""
+        if key == "turn.patience" and isinstance(value, int | float) and not isinstance(value, bool):
+            value = f"{value:g}"  # seconds
         checked = typed(value, self._type(key, origin), key=key, origin=origin)
         _check_range(key, checked, origin)
         return Setting(checked, origin)
