@@ -71,3 +71,11 @@ def test_a_full_gpu_is_told_from_other_errors(error):
         raise error
     with pytest.raises(RuntimeError, match="shapes"), memory_watched("cuda"):
         raise RuntimeError("shapes differ")
+
+
+def test_a_full_gpu_is_known_by_the_error_that_came_first():
+    with pytest.raises(DeviceMemoryError, match="the memory of cuda is full"), memory_watched("cuda"):
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+        finally:
+            raise RuntimeError("operation not permitted when stream is capturing")
