@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ transformers = pytest.importorskip("transformers")
 from tests.models.speech_to_text.checkpoints import TRANSCRIBE, WRITERS  # noqa: E402
 from voicechat.errors import ConfigError, ModelError  # noqa: E402
 from voicechat.models.heard import TimedWord  # noqa: E402
+from voicechat.models.mini_omni import kernels  # noqa: E402
 from voicechat.models.speech_to_text import loading  # noqa: E402
 from voicechat.models.speech_to_text.calling import Place, Recognizer, Wishes  # noqa: E402
 from voicechat.models.speech_to_text.transducer import word_times  # noqa: E402
@@ -35,12 +36,10 @@ def speech(duration_s: float, seed: int) -> np.ndarray:
 PIECES = [speech(2.0, 0), speech(1.3, 1), speech(3.1, 2)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    with kernels.one_torch_thread():  # faster for tiny tensors on a busy machine
+        yield
 
 
 @pytest.fixture(scope="module")
