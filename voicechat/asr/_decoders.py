@@ -66,13 +66,28 @@ class Models:
             ConfigError: If the phrases are not in their form.
             ModelError: If a model is none, or does not fit the others.
         """
+        return Decoders(*self.searches())
+
+    def searches(self, **settings: Any) -> tuple[list[Any], Any]:
+        """Load pocketsphinx's decoders.
+
+        Args:
+            settings: of the first, besides its own.
+
+        Returns:
+            Those that search, for any English and, if there are any, for phrases; and one for measuring cepstra only.
+
+        Raises:
+            ConfigError: If the phrases are not in their form.
+            ModelError: If a model is none, or does not fit the others.
+        """
         try:
-            searches = [self._decoder(lm=str(self.language_model), dict=str(self.dictionary))]
+            searches = [self._decoder(lm=str(self.language_model), dict=str(self.dictionary), **settings)]
             if self.phrases:
                 # Should two threads come here at once, both make the same.
                 self._phrase_files = self._phrase_files or self._make_phrase_files(searches[0])
                 searches.append(self._decoder_of(self._phrase_files, **PHRASE_SETTINGS))
-            return Decoders(searches, self._measurer())
+            return searches, self._measurer()
         except (RuntimeError, ValueError, OSError) as exc:
             raise ModelError(
                 f"pocketsphinx cannot load {self.acoustic_model} with {self.language_model}: {exc}"
@@ -221,7 +236,12 @@ class Decoders:
             (hyp, weight) for search, weight in zip(self._searches, WEIGHTS, strict=False) if (hyp := search.hyp())
         ]
         best, _ = max(found, key=lambda each: float(each[0].best_score) * each[1], default=(None, 0.0))
-        return " ".join(_NOT_WORDS.sub("", best.hypstr).split()) if best else ""
+        return plain_words(best.hypstr) if best else ""
+
+
+def plain_words(text: str) -> str:
+    """Give the words of what pocketsphinx has found, without its marks of variants, silence and noise."""
+    return " ".join(_NOT_WORDS.sub("", text).split())
 
 
 def _word(line: str) -> str:

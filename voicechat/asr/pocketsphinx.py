@@ -1,7 +1,8 @@
 """The built-in recognizer: pocketsphinx, decoding while the user speaks; English, no download.
 
 Knows the options, how to serve several calls at once, and when to tell what was understood so far. The decoding itself
-is in `_decoders.py`, what people say to an assistant in `_phrases.txt`.
+is in `_decoders.py`, that of the pieces of a file in `_piece_decoders.py`, what people say to an assistant in
+`_phrases.txt`.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from voicechat.asr._decoders import BATCH_SAMPLES, Decoders, Models
+from voicechat.asr._piece_decoders import PieceDecoders
 from voicechat.errors import ConfigError, ModelError
-from voicechat.types import Transcript
+from voicechat.types import Recognized, Transcript
 
 logger = logging.getLogger(__name__)
 
 BATCHES_PER_PARTIAL = 3
+MAX_PIECE_S = 20.0  # at the end of a piece this long, all else in this process waits for about a second
 MAX_SPARE = 2  # sets of decoders kept for the next call; more exist only while more calls are under way
 BUILT_IN, NONE = "built-in", "none"
 PHRASES = Path(__file__).with_name("_phrases.txt")
@@ -43,7 +46,14 @@ class PocketsphinxTranscriber:
     """Recognize speech as it comes, any number of utterances at once, from any thread.
 
     Each call under way has decoders of its own (about 110 MB); they are kept for the next.
+
+    Attributes:
+        max_piece_s, batch_size, tells_words: see BatchTranscriber.
     """
+
+    max_piece_s = MAX_PIECE_S
+    batch_size = 1
+    tells_words = True
 
     def __init__(self, models: Models) -> None:
         """Load the first set of decoders, which takes about a second.
@@ -52,9 +62,10 @@ class PocketsphinxTranscriber:
             ModelError: If the models cannot be loaded.
         """
         self._models = models
-        # Serializes the two below between the threads that transcribe and close().
+        # Serializes those below between the threads that transcribe and close().
         self._lock = threading.Lock()
         self._spare = [models.decoders()]
+        self._spare_for_pieces: list[PieceDecoders] = []
         self._closed = False
 
     def transcribe(self, frames: Iterable[np.ndarray]) -> Generator[Transcript, None, None]:
@@ -79,11 +90,26 @@ class PocketsphinxTranscriber:
             decoders.abandon()
             self._give_back(decoders)
 
+    def transcribe_pieces(self, pieces: Sequence[np.ndarray], *, words: bool = False) -> list[Recognized]:  # noqa: ARG002
+        """Give the words of each piece, float32 (n,) at 16 kHz, in order; their times cost nothing.
+
+        Raises:
+            ModelError: If the transcriber is closed, or the decoders cannot be loaded.
+        """
+        decoders = self._take_for_pieces()
+        try:
+            return [decoders.recognize(piece) for piece in pieces]
+        finally:
+            with self._lock:
+                if not self._closed and len(self._spare_for_pieces) < MAX_SPARE:
+                    self._spare_for_pieces.append(decoders)
+
     def close(self) -> None:
         """Release the models; a call under way goes on to its end. Idempotent, from any thread."""
         with self._lock:
             self._closed = True
             self._spare.clear()
+            self._spare_for_pieces.clear()
 
     def _take(self) -> Decoders:
         with self._lock:
@@ -92,6 +118,15 @@ class PocketsphinxTranscriber:
             if self._spare:
                 return self._spare.pop()
         return self._models.decoders()
+
+    def _take_for_pieces(self) -> PieceDecoders:
+        with self._lock:
+            if self._closed:
+                raise ModelError("pocketsphinx is closed")
+            if self._spare_for_pieces:
+                return self._spare_for_pieces.pop()
+            self._spare.clear()  # who transcribes files holds no talk; half the memory
+        return PieceDecoders(self._models)
 
     def _give_back(self, decoders: Decoders) -> None:
         with self._lock:
