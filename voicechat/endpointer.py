@@ -137,6 +137,12 @@ class Endpointer:
             return self._end(EndReason.MAX_TURN)
         return None
 
+    def begin(self) -> None:
+        """Begin a turn with the next frame, whatever was pushed before."""
+        self.reset()
+        self._in_turn = True
+        self._turn_frames = self._silence_frames = 0
+
     def reset(self) -> None:
         """Forget the frames so far; a turn under way is forgotten without a SpeechEnded."""
         self._recent.clear()

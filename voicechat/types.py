@@ -121,6 +121,7 @@ class Utterance:
         self.ended_at: float | None = None
         self.turn_ended_at: float | None = None
         self.speech_s = 0.0
+        self._earlier_speech_s = 0.0  # in the utterance that this one continues
         self._frames: list[np.ndarray] = []
         self._finished = False
         self._draft: Draft | None = None  # of the pause under way, or of the end
@@ -144,7 +145,7 @@ class Utterance:
         """
         with self._changed:
             self.ended_at = ended_at
-            self.speech_s = speech_s
+            self.speech_s = self._earlier_speech_s + speech_s
             self.turn_ended_at = time.monotonic()
             self._finished = True
             if self._draft is None:
@@ -179,6 +180,15 @@ class Utterance:
                     return
                 seen = self._draft
             yield seen
+
+    def continues(self, earlier: Utterance) -> None:
+        """Put the audio of an earlier utterance in front: the user had only paused. Before anybody reads this one."""
+        audio = earlier.so_far()
+        with self._changed:
+            assert not self._finished
+            self._frames.insert(0, audio)
+            self._earlier_speech_s = earlier.speech_s
+            self.started_at = earlier.started_at
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the frames, float32 (n,) at 16 kHz, as they come; stop at the end of the turn or when cancelled."""
@@ -281,6 +291,14 @@ ReplyEvent = UserTranscript | TextDelta | AudioDelta | Notice
 # What a session tells --------------------------------------------------------------------------
 
 
+class Loudness(StrEnum):
+    """How much of the reply is let through while it is unclear whether the user interrupts it."""
+
+    FULL = "full"
+    DUCKED = "ducked"  # quiet: somebody may be speaking
+    HELD = "held"  # silent, and waiting where it was: somebody speaks
+
+
 class State(StrEnum):
     """What the assistant is doing right now."""
 
@@ -318,6 +336,7 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     INTERRUPTED = "interrupted"  # stopped by the user, or by the end of the talk; reply_text is what was heard
     DROPPED = "dropped"  # no speech after all
+    CONTINUED = "continued"  # the user went on before anything was heard; the next turn holds what they said so far
     FAILED = "failed"  # the engine raised, or could not be loaded; the session ends with its error
 
 

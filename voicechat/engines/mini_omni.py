@@ -115,8 +115,13 @@ class MiniOmniEngine:
                     yield from reply
                     return
 
-    def respond_to_text(self, text: str, cancel: CancelToken) -> Generator[ReplyEvent, None, None]:
-        """Yield the spoken reply to typed words.
+    def respond_to_text(
+        self,
+        text: str,
+        history: Sequence[Message],  # noqa: ARG002  (the model can make nothing of it)
+        cancel: CancelToken,
+    ) -> Generator[ReplyEvent, None, None]:
+        """Yield the spoken reply to typed words, whatever was said before.
 
         Raises:
             ModelError: If a model fails.
