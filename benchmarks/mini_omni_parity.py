@@ -20,33 +20,36 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a file, the repository is not on the path
 
 from tests.models.mini_omni import tiny_weights
-from voicechat.models.mini_omni.generate import generate, generate_batch
+from voicechat.models.mini_omni.generate import Sampling, generate, generate_batch
 from voicechat.models.mini_omni.model import MiniOmni
 from voicechat.models.mini_omni.tokens import N_LAYERS, TEXT_PAD, Step, Task, frames, prompt
 
 GOLDEN = Path(__file__).parent.parent / "tests/data/mini_omni_golden.json"
 BATCH = "A1A2-batch-stream"  # speech to speech, the text thought by a second row
+GREEDY = Sampling()
 
 Case = Mapping[str, Any]
 
 
-def steps_of(case: Case, model: MiniOmni | None = None) -> list[Step]:
-    """Generate what a case asks for, on its tiny weights or on `model`.
+def steps_of(case: Case, model: MiniOmni | None = None, sampling: Sampling = GREEDY) -> list[Step]:
+    """Generate what a case asks for, on its tiny weights or on `model`, whatever its precision.
 
     Raises:
         ValueError: If our prompt is not the case's.
     """
     model = model or tiny_model(case["seed"], bool(case["tied"]))
     n_frames, n_picks = case["audio_frames"], case["max_new_tokens"]
-    features = tiny_weights.audio_features(case["seed"], n_frames) if n_frames else None
+    dtype = model.transformer.ln_f.weight.dtype
+    features = tiny_weights.audio_features(case["seed"], n_frames).to(dtype) if n_frames else None
     if case["task"] == BATCH:
         assert features is not None
-        return list(generate_batch(model, features, max_new_tokens=n_picks))
+        return list(generate_batch(model, features, max_new_tokens=n_picks, sampling=sampling))
     task = Task(case["task"])
     ids = prompt(task, n_frames=n_frames, text=case["text_tokens"] or ())
     if ids.tolist() != case.get("prompt", ids.tolist()):
         raise ValueError(f"the prompt of {name_of(case)} differs")
-    return list(generate(model, ids, speaks=task.speaks, max_new_tokens=n_picks, features=features))
+    steps = generate(model, ids, speaks=task.speaks, max_new_tokens=n_picks, features=features, sampling=sampling)
+    return list(steps)
 
 
 def differences(case: Case, steps: list[Step]) -> list[str]:

@@ -10,9 +10,19 @@ import numpy as np
 from voicechat.types import (
     AudioChunk,
     CancelToken,
+from voicechat.types import (
+    AudioChunk,
+    CancelToken,
     Loudness,
     Message,
     Notice,
+    Pause,
+    Recognized,
+    ReplyEvent,
+    Transcript,
+    TurnDone,
+    Utterance,
+)
     ReplyEvent,
     Transcript,
     TurnDone,
@@ -113,6 +123,24 @@ class VoiceActivityDetector(Protocol):
         ...
 
 
+class TurnDetector(Protocol):
+    """Tells a pause to think from the end of a turn."""
+
+    def probability(self, pause: Pause) -> float:
+        """Give how likely it is that the user has said all, between 0 and 1; 0.5 if there is nothing to go by.
+
+        Asked once or a few times in a pause, by the thread that listens: it may take some tens of milliseconds.
+
+        Raises:
+            ModelError: If a model fails.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the model. Idempotent."""
+        ...
+
+
 class Transcriber(Protocol):
     """Turns speech into words; models are loaded once and shared, all state of a call is local to it."""
 
@@ -121,6 +149,33 @@ class Transcriber(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class BatchTranscriber(Protocol):
+    """A recognizer that also takes whole pieces of speech, several at once: for files.
+
+    Attributes:
+        max_piece_s: the longest piece it takes, in seconds.
+        batch_size: how many pieces at once it works best with.
+        tells_words: whether it can tell where each word is spoken.
+    """
+
+    max_piece_s: float
+    batch_size: int
+    tells_words: bool
+
+    def transcribe_pieces(self, pieces: Sequence[np.ndarray], *, words: bool = False) -> list[Recognized]:
+        """Give the words of each piece, float32 (n,) at 16 kHz, in order.
+
+        Args:
+            words: also tell where each word is spoken.
+
+        Raises:
+            ModelError: If the model fails.
+            RemoteError: If a server does.
+        """
+        ...
 
 
 class ChatModel(Protocol):

@@ -229,6 +229,21 @@ class Utterance:
             self._changed.notify_all()
 
 
+@dataclass(frozen=True, eq=False)
+class Pause:
+    """A silence within a turn, as far as it has come: perhaps the user has said all.
+
+    Attributes:
+        audio: float32 (n,) at 16 kHz, the turn so far, the pause included.
+        silence_s: how much at the end of `audio` is pause, as the voice activity detector has it.
+        words: what was understood of the turn so far; None if nobody listens to words.
+    """
+
+    audio: np.ndarray
+    silence_s: float
+    words: str | None = None
+
+
 @dataclass(frozen=True)
 class Message:
     """One side's words in the history of a talk, as an engine gets them."""
@@ -243,6 +258,24 @@ class Transcript:
 
     text: str
     final: bool = False
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word and where it is spoken, in seconds from the start of the audio it was recognized in."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Recognized:
+    """The words of one piece of audio."""
+
+    text: str
+    words: tuple[Word, ...] = ()  # where the recognizer tells and was asked
+    language: str = ""  # ISO 639-1, where the recognizer tells
 
 
 # What an engine yields -------------------------------------------------------------------------

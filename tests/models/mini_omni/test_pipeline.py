@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import typing
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tests.models.mini_omni.checkpoints import TINY, write_model, write_small_pt
 from tests.models.mini_omni.pipelines import noise, tiny_pipeline
 from voicechat.errors import ModelError
 from voicechat.models.mini_omni.generate import Sampling, generate, generate_batch
-from voicechat.models.mini_omni.pipeline import FRAME_S, Pipeline, Style, load
+from voicechat.models.mini_omni.pipeline import FRAME_S, Pipeline, Precision, Style, load
 from voicechat.models.mini_omni.snac import FRAME_SAMPLES
 from voicechat.models.mini_omni.tokens import N_LAYERS, Step, Task, frames, prompt
 
@@ -129,17 +130,19 @@ def test_an_input_that_fills_the_model_is_refused():
         tiny_pipeline().answer_text("x" * TINY.block_size, STYLE, never)
 
 
-@pytest.mark.parametrize("precision", ["int8", "float32"])
-def test_a_pipeline_is_loaded_from_files(tmp_path, precision):
+@pytest.mark.parametrize("precision", typing.get_args(Precision))
+def test_a_pipeline_of_any_precision_is_loaded_from_files_and_does_all_it_can(tmp_path, precision):
     write_model(tmp_path)
     pipeline = load(tmp_path, precision=precision)
     pipeline.warm_up()
+    style = Style(Sampling(temperature=1.0, top_k=20), max_reply_s=FRAME_S)
 
     found = pipeline.hear(noise(1600), margin_s=None, stopped=never)
     assert found is not None
-    _, sound = joined(pipeline.answer(found.features, Style(max_reply_s=FRAME_S), never))
+    for reply in pipeline.answer(found.features, style, never), pipeline.answer_text("hello", style, never):
+        assert len(joined(reply)[1]) == FRAME_SAMPLES
 
-    assert len(sound) == FRAME_SAMPLES
+    pipeline.words(found.features, stopped=lambda: True)
     assert pipeline.device.type == "cpu"
 
 

@@ -6,7 +6,7 @@ first pick, and neither does this).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import torch
@@ -70,7 +70,7 @@ def generate(
     max_new_tokens: int,
     features: Tensor | None = None,
     sampling: Sampling = Sampling(),
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Generate from one prompt; closing the generator ends it between two steps.
 
     Args:
@@ -112,7 +112,7 @@ def generate_batch(
     *,
     max_new_tokens: int,
     sampling: Sampling = Sampling(),
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Answer speech with speech, the text thought by a second row: what the published demo runs.
 
     Row 0 speaks, row 1 writes; both are fed row 1's text. Their prompts differ in the last position only, so the

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,13 +69,13 @@ class Pipeline:
         with memory_watched(self.device.type):
             return self.encoder.hear(audio, margin_s=margin_s, stopped=stopped)
 
-    def answer(self, features: Tensor, style: Style, stopped: Stopped) -> Iterator[Piece]:
+    def answer(self, features: Tensor, style: Style, stopped: Stopped) -> Generator[Piece, None, None]:
         """Answer what was heard; `stopped` is asked before each step."""
         n_steps = self._n_steps(len(features), style)
         steps = generate_batch(self.model, features.to(self._dtype), max_new_tokens=n_steps, sampling=style.sampling)
         return self._pieces(steps, n_steps, style, stopped)
 
-    def answer_text(self, text: str, style: Style, stopped: Stopped) -> Iterator[Piece]:
+    def answer_text(self, text: str, style: Style, stopped: Stopped) -> Generator[Piece, None, None]:
         """Answer what was typed; `stopped` is asked before each step."""
         ids = self.tokenizer.encode(text)
         n_steps = self._n_steps(len(ids), style)
@@ -90,7 +90,7 @@ class Pipeline:
         text = self.tokenizer.stream()
         words = ""
         steps = generate(self.model, asked, speaks=False, max_new_tokens=n_steps, features=features.to(self._dtype))
-        with memory_watched(self.device.type), closing(steps):  # type: ignore[type-var]  # a generator
+        with memory_watched(self.device.type), closing(steps):
             for step in steps:
                 if stopped():
                     break
@@ -112,11 +112,13 @@ class Pipeline:
             raise ModelError(f"an input of {n_input} positions leaves this checkpoint no room for a reply; say less")
         return min(room, math.ceil(style.max_reply_s / FRAME_S) + N_LAYERS)
 
-    def _pieces(self, steps: Iterator[Step], n_most: int, style: Style, stopped: Stopped) -> Iterator[Piece]:
+    def _pieces(
+        self, steps: Generator[Step, None, None], n_most: int, style: Style, stopped: Stopped
+    ) -> Generator[Piece, None, None]:
         text, sound = self.tokenizer.stream(), self.voice.stream(noise_seed=style.noise_seed)
         recent: deque[Step] = deque(maxlen=N_LAYERS + 1)  # the steps that a frame is spread over
         n_steps = 0
-        with memory_watched(self.device.type), closing(steps):  # type: ignore[type-var]  # a generator
+        with memory_watched(self.device.type), closing(steps):
             for step in steps:
                 n_steps += 1
                 recent.append(step)
@@ -144,10 +146,8 @@ def load(folder: Path, *, device: str = "cpu", precision: Precision = "int8") ->
             model: MiniOmni = checkpoint.load_int8(folder / "checkpoint")
         else:
             model = checkpoint.load(folder / "checkpoint", device=device, dtype=getattr(torch, precision))
-        published = folder / "whisper"
-        ears = published if published.is_dir() else folder / "checkpoint" / "small.pt"
         return Pipeline(
-            encoder=whisper.load(ears, device=device),
+            encoder=whisper.load(whisper.located(folder), device=device),
             model=model,
             voice=snac_checkpoint.load(folder / "snac"),
             tokenizer=TextTokenizer(folder / "checkpoint" / "tokenizer.json"),
