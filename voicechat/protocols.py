@@ -10,19 +10,11 @@ import numpy as np
 from voicechat.types import (
     AudioChunk,
     CancelToken,
-from voicechat.types import (
-    AudioChunk,
-    CancelToken,
     Loudness,
     Message,
     Notice,
     Pause,
     Recognized,
-    ReplyEvent,
-    Transcript,
-    TurnDone,
-    Utterance,
-)
     ReplyEvent,
     Transcript,
     TurnDone,
