@@ -46,15 +46,20 @@ LAYERS = {
     "engines": "errors types protocols sentences registry audio.mp3 audio.resample models vad asr llm tts",
     "event_stream": "types",
     "turn": "types",
-    "listener": "errors types protocols endpointer",
-    "session": "errors types protocols endpointer event_stream farewell turn listener",
+    "interruption": "types",
+    "listener": "errors types protocols endpointer interruption",
+    "floor": "types event_stream turn",
+    "responder": "types protocols event_stream floor turn",
+    "session": "errors types protocols endpointer event_stream farewell turn listener floor responder",
+    "signals": "event_stream",
     "transcribe": "errors types protocols endpointer",
     "history": "errors types audio.encoder audio.file_errors audio.file_sink audio.mp3",
     "ui": "errors types",
     "server": "errors types protocols session",
     "app": (
         "errors types protocols endpointer sentences values config_files registry config catalog audio models skills "
-        "vad asr llm tts engines event_stream turn listener session transcribe history ui server"
+        "vad asr llm tts engines event_stream turn interruption listener session signals transcribe history ui "
+        "server"
     ),
     # The commands about the configuration itself ask it directly; whatever talks goes through app.
     "cli": "errors app ui values config_files registry config catalog",

@@ -36,6 +36,7 @@ from voicechat.listener import Listener
 from voicechat.protocols import AudioSink, AudioSource, Engine, VoiceActivityDetector
 from voicechat.registry import load_backend, load_engine
 from voicechat.session import JOIN_TIMEOUT_S, Session
+from voicechat.signals import Signals
 from voicechat.types import CAPTURE_RATE, Notice, Severity
 from voicechat.ui import View
 from voicechat.ui.jsonl import JsonLog
@@ -45,7 +46,6 @@ from voicechat.ui.plain import PlainLog
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.1  # between two looks at the screen when nothing happens
-STDOUT_DESCRIPTOR = 1
 STDIO = "-"  # as a file's name: standard input or output
 GAP_BEYOND_SILENCE_S = 0.3  # between two input files, more than the silence that ends a turn
 SECOND_PRESS_S = 1.0  # a second Ctrl-C within this time ends the talk, whatever is under way
@@ -76,13 +76,19 @@ def run_talk(config: Config, request: TalkRequest) -> None:
     events = EventStream()
     events.put(Notice(_introduction(config)))
     with ExitStack() as stack:
-        signals = stack.enter_context(_Signals(events))
+        signals = stack.enter_context(Signals(events))
         engine = stack.enter_context(closing(_EngineLoader(config)))
         listener = _listener(config, request)
         source, sink = _ends(config, request, events, stack)
         recorder = _recorder(request, events)
         session = Session(
-            source=source, sink=sink, listener=listener, load_engine=engine, events=events, recorder=recorder
+            source=source,
+            sink=sink,
+            listener=listener,
+            load_engine=engine,
+            events=events,
+            recorder=recorder,
+            turn_by_turn=bool(request.inputs),
         )
         stack.callback(session.close)
         view = stack.enter_context(_view(config, request, stack))
@@ -103,7 +109,7 @@ def _check(request: TalkRequest) -> None:
             raise ConfigError(f"--output {printable_path(path)} is also an input, and would be lost; name another file")
 
 
-def _show(session: Session, events: EventStream, view: View, signals: _Signals) -> None:
+def _show(session: Session, events: EventStream, view: View, signals: Signals) -> None:
     """Show the talk's events until the last; the main thread is here for the whole talk."""
     interrupted_at = -math.inf  # of the last Ctrl-C that stopped a reply
     ending: BaseException | None = None
@@ -124,52 +130,6 @@ def _show(session: Session, events: EventStream, view: View, signals: _Signals) 
             session.stop()
     if ending is not None:
         raise ending
-
-
-class _Signals:
-    """Notes signals instead of raising wherever the main thread happens to be.
-
-    One that comes while another still waits to be taken does raise: the main thread is stuck in a pipe that nobody
-    reads, and whatever it would still write there goes nowhere. After `hold` none raises, so that what is being closed
-    is completed.
-    """
-
-    def __init__(self, events: EventStream) -> None:
-        self._events = events
-        self._waiting: list[int] = []
-        self._held = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> _Signals:
-        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        for number in numbers:
-            if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_exc_info: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def take(self) -> int | None:
-        """Give the next signal, None if none waits."""
-        return self._waiting.pop(0) if self._waiting else None
-
-    def hold(self) -> None:
-        """From here on only note."""
-        self._held = True
-
-    @staticmethod
-    def exception(number: int) -> BaseException:
-        """Give what ends the process with a signal's exit code."""
-        return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
-
-    def _note(self, number: int, _frame: object) -> None:
-        if self._waiting and not self._held:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT_DESCRIPTOR)
-            raise self.exception(number)
-        self._waiting.append(number)
-        self._events.wake()
 
 
 def _ends(config: Config, request: TalkRequest, events: EventStream, stack: ExitStack) -> tuple[AudioSource, AudioSink]:

@@ -91,7 +91,7 @@ class Floor:
                 self._events.put(StateChanged(state, turn.number))
 
     def tell_listening(self, number: int) -> None:
-        """Tell that turn `number` is done and the user has the word, unless the next turn has begun or the talk ends."""
+        """Tell that the user has the word after turn `number`, unless the next has begun or the talk ends."""
         with self._changed:
             if self._turn is None and not self._token.cancelled:
                 self._events.put(StateChanged(State.LISTENING, number))

@@ -276,7 +276,8 @@ class Listener:
         return UtteranceClosed(utterance)
 
     def _close_by_key(self, captured_at: float) -> UtteranceClosed | UtteranceDropped:
-        assert self._utterance is not None and self._key_frames is not None
+        assert self._utterance is not None
+        assert self._key_frames is not None
         if self._key_frames.n_speech:
             return self._close(self._key_frames.n_since_speech, captured_at)
         utterance, self._utterance = self._utterance, None

@@ -14,22 +14,17 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from voicechat.audio.devices import Device
+from voicechat.audio.gain import Gain
 from voicechat.audio.microphone import ignore_notice
 from voicechat.audio.playback_stream import PlaybackStream
 from voicechat.audio.portaudio import PortAudio
 from voicechat.audio.resample import Resampler
 from voicechat.audio.stream_keeper import OWNER_LIMIT_S, StreamKeeper
-from voicechat.types import AudioChunk, CancelToken, Loudness, Notice
+from voicechat.types import CAPTURE_RATE, AudioChunk, CancelToken, Loudness, Notice
 
 POLL_S = 0.01
 FIRST_PIECE_S = 0.1  # of a chunk, so that it starts soon
-# Where the gain of each loudness begins (None: where it is), where it goes, and how long it takes in seconds. Ducked, the
-# reply fades on, so that there is little left to hear when it is cut.
-GAINS: dict[Loudness, tuple[float | None, float, float]] = {
-    Loudness.FULL: (None, 1.0, 0.15),
-    Loudness.DUCKED: (0.25, 0.06, 0.2),
-    Loudness.HELD: (0.0, 0.0, 0.01),
-}
+DUCKED_AHEAD_S = 0.3  # how far the device runs ahead of what is heard, so that it is soon loud again
 PIECE_S = 1.0  # of the rest: each piece waits for the interpreter some times, whatever its length
 
 
@@ -103,34 +98,6 @@ class PlayQueue:
         self._n_given = self.n_waiting = 0
 
 
-class Gain:
-    """A loudness that glides, so that no step is heard; pure."""
-
-    def __init__(self, value: float) -> None:
-        self._value = self._target = value
-        self._step = 0.0  # per sample
-
-    def turn_to(self, start: float | None, target: float, glide_s: float, rate: int) -> None:
-        """Glide from `start` (None: from where it is) to `target`, `rate` samples a second."""
-        self._value = self._value if start is None else start
-        self._target = target
-        self._step = (target - self._value) / (glide_s * rate)
-
-    def applied(self, samples: np.ndarray) -> np.ndarray:
-        """Give float32 (n,) as loud as it is to be played next."""
-        if self._value == self._target:
-            return samples if self._value == 1.0 else samples * np.float32(self._value)
-        curve = self._value + self._step * np.arange(len(samples), dtype=np.float32)
-        low, high = sorted((self._value, self._target))
-        return samples * np.clip(curve, low, high, dtype=np.float32)
-
-    def advance(self, n_samples: int) -> None:
-        """That many samples were played."""
-        value = self._value + self._step * n_samples
-        past = (value - self._target) * self._step >= 0
-        self._value = self._target if past else value
-
-
 class Speaker:
     """Play replies on a speaker.
 
@@ -169,7 +136,7 @@ class Speaker:
         self._heard_before_s = 0.0  # on streams that are gone
         self._stream: PlaybackStream | None = None  # the one that the queue's samples went to
         self._loudness = Loudness.FULL
-        self._gain = Gain(1.0)
+        self._gain = Gain()
         self._n_heard = 0  # on that stream, as far as it is taken out of the queue
 
         def open_stream(device: Device) -> PlaybackStream:
@@ -266,23 +233,22 @@ class Speaker:
                 stream.abort()
             self._queue.clear()
             self._between_replies = True
-            self._loudness, self._gain = Loudness.FULL, Gain(1.0)
+            self._loudness, self._gain = Loudness.FULL, Gain()
 
     def set_loudness(self, loudness: Loudness) -> None:
         """Play on in full, quietly, or wait; nothing is lost. From any thread.
 
-        The device holds samples of the old loudness: it is aborted, and gets what was not heard once more.
+        To become quieter at once the device, which is far ahead, is aborted and given again what was not heard.
         """
         with self._lock:
             if loudness is self._loudness:
                 return
-            held = self._loudness is Loudness.HELD
             self._loudness = loudness
-            self._gain.turn_to(*GAINS[loudness], self._rate or 1)
+            self._gain.turn_to(loudness, self._rate or CAPTURE_RATE)
             stream = self._keeper.stream
             if stream is None or stream is not self._stream or not len(self._queue):
                 return
-            if not held:
+            if loudness is not Loudness.FULL:
                 self._settle()
                 stream.abort()
                 self._settle()
@@ -334,6 +300,9 @@ class Speaker:
         n_taken = 1
         while self._queue.n_waiting and n_taken and self._loudness is not Loudness.HELD:
             piece = self._queue.next_piece()
+            if self._loudness is Loudness.DUCKED:
+                n_given = len(self._queue) - self._queue.n_waiting
+                piece = piece[: max(0, round(DUCKED_AHEAD_S * self._rate) - n_given)]
             n_taken = stream.write(self._gain.applied(piece))
             self._gain.advance(n_taken)
             self._queue.gave(n_taken)
