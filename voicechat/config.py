@@ -47,6 +47,9 @@ class AudioConfig:
     speaker: str = ""
     buffer_ms: int = _within(100, 10, 1000)  # of the device itself
     wait: bool = True  # for a device that went away
+    aec: bool = True  # cancel the echo of the speaker in the microphone
+    headphones: bool = False  # the microphone does not hear the speaker
+    half_duplex: bool = False  # do not listen while a reply is spoken
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class TurnConfig:
     min_speech_ms: int = _within(200, 20, 5000)
     max_turn_s: float = _within(30.0, 1.0, 300.0)
     pre_roll_ms: int = _within(300, 0, 2000)
+    push_to_talk: bool = False
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,10 @@ KEYS = {
     "mic": "audio.mic",
     "speaker": "audio.speaker",
     "wait": "audio.wait",
+    "aec": "audio.aec",
+    "headphones": "audio.headphones",
+    "half_duplex": "audio.half_duplex",
+    "push_to_talk": "turn.push_to_talk",
     "end_silence_ms": "turn.end_silence_ms",
     "min_speech_ms": "turn.min_speech_ms",
     "max_turn_s": "turn.max_turn_s",
@@ -221,6 +225,39 @@ def talk(
             "--wait/--no-wait",
             rich_help_panel=_DEVICES,
             help="Wait for a device that went away to come back, or end the talk. Key: audio.wait.",
+        ),
+    ] = None,
+    aec: Annotated[
+        bool | None,
+        typer.Option(
+            "--aec/--no-aec",
+            rich_help_panel=_DEVICES,
+            help="Cancel the speaker's echo in the microphone, so that you can interrupt on open speakers; without, "
+            "nobody listens while a reply is spoken. Key: audio.aec.",
+        ),
+    ] = None,
+    headphones: Annotated[
+        bool | None,
+        typer.Option(
+            "--headphones/--no-headphones",
+            rich_help_panel=_DEVICES,
+            help="The microphone cannot hear the speaker: interrupt without echo cancellation. Key: audio.headphones.",
+        ),
+    ] = None,
+    half_duplex: Annotated[
+        bool | None,
+        typer.Option(
+            "--half-duplex/--full-duplex",
+            rich_help_panel=_DEVICES,
+            help="Do not listen while a reply is spoken. Key: audio.half_duplex.",
+        ),
+    ] = None,
+    push_to_talk: Annotated[
+        bool | None,
+        typer.Option(
+            "--push-to-talk/--open-mic",
+            rich_help_panel=_TURNS,
+            help="Listen only while the space bar is held, or between two presses of it. Key: turn.push_to_talk.",
         ),
     ] = None,
     end_silence_ms: Annotated[

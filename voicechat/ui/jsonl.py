@@ -101,7 +101,7 @@ class JsonLog:
         """Do nothing: a line that was written stays as it is."""
 
     def _show_turn(self, done: TurnDone) -> None:
-        self._n_turns += done.outcome is not Outcome.DROPPED
+        self._n_turns += done.outcome not in (Outcome.DROPPED, Outcome.CONTINUED)
         latency = _latency(done.latency)
         self._write(
             "turn_done",

@@ -39,7 +39,7 @@ class PlainLog:
             OSError: If a stream is gone or full.
         """
         match event:
-            case TurnDone(outcome=Outcome.DROPPED):
+            case TurnDone(outcome=Outcome.DROPPED | Outcome.CONTINUED):
                 pass
             case TurnDone(user_text=user_text, reply_text=reply_text):
                 _write_line(self._out, "you: ", user_text)
