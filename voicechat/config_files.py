@@ -91,10 +91,15 @@ def write_user_file(path: Path, *, overwrite: bool = False) -> None:
 
 
 def remember(key: str, value: Value, path: Path | None = None) -> None:
-    """Write one key into the user's file, whole or not at all; comments, order and all other keys stay.
+    """Write one key into the user's file: `remember_all` of one."""
+    remember_all({key: value}, path)
+
+
+def remember_all(values: Mapping[str, Value], path: Path | None = None) -> None:
+    """Write keys into the user's file, all of them or none; comments, order and all other keys stay.
 
     Args:
-        key: dotted: "audio.mic".
+        values: by dotted key: {"audio.mic": "USB Headset, ALSA"}.
         path: the file, None for the user's.
 
     Raises:
@@ -106,13 +111,15 @@ def remember(key: str, value: Value, path: Path | None = None) -> None:
     path = user_file() if path is None else path
     text = _read(path, missing_ok=True)
     _toml(text, path)
-    *tables, name = key.split(".")
+    key = ""
     try:
         document = tomlkit.parse(text)
-        table: Any = document
-        for part in tables:
-            table = table.setdefault(part, tomlkit.table())
-        table[name] = value
+        for key, value in values.items():
+            *tables, name = key.split(".")
+            table: Any = document
+            for part in tables:
+                table = table.setdefault(part, tomlkit.table())
+            table[name] = value
         rewritten = tomlkit.dumps(document)
     except (tomlkit.exceptions.TOMLKitError, AttributeError, TypeError) as exc:
         raise ConfigError(f"cannot set {key} in {path}: {exc}") from exc

@@ -278,6 +278,18 @@ class Recognized:
     language: str = ""  # ISO 639-1, where the recognizer tells
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A timed piece of a file's transcript; all times are seconds from the start of the file."""
+
+    text: str
+    start_s: float
+    end_s: float
+    words: tuple[Word, ...] = ()  # where they are known
+    speaker: str = ""  # where they are told apart
+    language: str = ""  # ISO 639-1, where the recognizer tells
+
+
 # What an engine yields -------------------------------------------------------------------------
 
 

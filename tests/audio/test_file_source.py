@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.audio.recordings import encoded, foreign, level, read_all, read_file, refusal, save, tone
-from voicechat.audio import file_source
+from voicechat.audio import file_input
 from voicechat.audio.encoder import FORMATS
 from voicechat.audio.file_source import FileSource
 from voicechat.errors import AudioFileError, ConfigError
@@ -304,8 +304,8 @@ def test_a_pipe_is_read_where_the_system_knows_no_blocking_mode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ask.wav").write_bytes(encoded(".wav", tone(0.1)))
-    monkeypatch.delattr(file_source.os, "set_blocking")
-    monkeypatch.setattr(file_source, "_may_wait", lambda path: True)
+    monkeypatch.delattr(file_input.os, "set_blocking")
+    monkeypatch.setattr(file_input, "may_wait", lambda path: True)
 
-    with closing(file_source._open(str(tmp_path / "ask.wav"))) as file:
+    with closing(file_input.open_input(str(tmp_path / "ask.wav"))) as file:
         assert file.read(4) == b"RIFF"

@@ -1,15 +1,16 @@
-"""One audio file or pipe, of any kind, into mono samples at 16 kHz; knows nothing of turns, pacing or other files."""
+"""One audio file or pipe, of any kind, into samples at 16 kHz; knows nothing of turns, pacing or other files."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from voicechat.audio.file_errors import os_reason
-from voicechat.audio.pcm import mono_samples
+from voicechat.audio.pcm import channel_samples
 from voicechat.audio.pipe_reader import PipeReader
 from voicechat.audio.resample import Resampler
 from voicechat.errors import AudioFileError
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
 
 SLOWEST_RATE, FASTEST_RATE = 1_000, 1_000_000  # Hz; what claims to be outside is damaged
 MISSING_S = 0.05  # a jump in the time stamps from which sound counts as lost
+# A jump back by more than the first, or ahead by more than the second, is a clock that was set anew.
+JUMP_BACK_S, JUMP_AHEAD_S = 1.0, 12 * 3600.0
 SHORT_S = 0.1  # by how much a file may be shorter than its header says
 MAX_READ_ERRORS = 100  # in a row, before the rest of a file is given up
 HEAD_BYTES = 4_096
+AV_TIME_BASE = 1_000_000  # per second; of a container as a whole
 
 # What a file of a known kind begins with (or, last, has at byte 4): if it cannot be opened, its header is damaged.
 _MAGIC = (b"RIFF", b"RF64", b"ID3", b"\xff\xfb", b"\xff\xf3", b"fLaC", b"OggS", b"FORM", b"caff", b".snd", b"\x1aE\xdf")
@@ -34,8 +38,16 @@ _TIMED = frozenset({"w64", "aiff", "caf", "flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj
 _ENDLESS_BYTES = 0x7FFF_0000
 
 
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The next samples of a file, and when they are heard."""
+
+    at_s: float  # of the first sample, from the start of the file; sound that was lost counts
+    channels: np.ndarray  # float32 (n_channels, n), n >= 1, in [-1, 1] at 16 kHz
+
+
 class FileDecoder:
-    """Reads an open file as mono at 16 kHz, piece by piece, in constant memory.
+    """Reads an open file at 16 kHz, piece by piece, in constant memory.
 
     What is damaged is read around and reported once, with the place; how much was lost is said at the end.
 
@@ -55,6 +67,7 @@ class FileDecoder:
         self._file = file
         self._label = label
         self._notify = notify
+        self._origin_s: float | None = None  # the time stamp at which the file begins; None before the first
         self._position_s = 0.0  # how much of the file has been decoded or lost
         self._heard_s = 0.0  # how much was decoded
         self._lost_s = 0.0
@@ -76,23 +89,54 @@ class FileDecoder:
             raise
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """Yield float32 (n,), n >= 1, in [-1, 1] at 16 kHz, to the end of the file.
+        """Yield the mean of the channels, float32 (n,), n >= 1, in [-1, 1] at 16 kHz, to the end of the file.
 
         Raises:
             AudioFileError: If the file cannot be read on.
         """
-        resampler: Resampler | None = None
-        for frame in self._frames():
-            if resampler is None or resampler.from_rate != frame.sample_rate:
-                if resampler is not None:
-                    yield from _some(resampler.flush())
-                resampler = Resampler(self._checked(frame.sample_rate), CAPTURE_RATE)
-            samples, n_replaced = mono_samples(frame)
+        for block in self.blocks():
+            yield block.channels[0]
+
+    def blocks(self, *, split: bool = False) -> Iterator[Block]:
+        """Yield the sound to the end of the file, with the time of each block.
+
+        Args:
+            split: give each channel by itself, as many as the first frame has, and not their mean.
+
+        Raises:
+            AudioFileError: If the file cannot be read on.
+        """
+        run: _Run | None = None
+        for start_s, frame in self._frames():
+            channels, n_replaced = channel_samples(frame)
             self._n_replaced += n_replaced
-            yield from _some(resampler.push(samples))
-        if resampler is not None:
-            yield from _some(resampler.flush())
+            if not split:
+                channels = channels.mean(axis=0, dtype=np.float32, keepdims=True)
+            if run is None or not run.goes_on(start_s, frame.sample_rate):
+                n_channels = len(channels)
+                if run is not None:
+                    n_channels = run.n_channels
+                    yield from run.flush()
+                run = _Run(start_s, self._checked(frame.sample_rate), n_channels)
+            yield from run.push(channels)
+        if run is not None:
+            yield from run.flush()
         self._sum_up()
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the sound is, as far as the file tells; None if it does not."""
+        if isinstance(self._file, PipeReader):
+            return None
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        assert self._container is not None
+        return None if self._container.duration is None else self._container.duration / AV_TIME_BASE
+
+    @property
+    def n_channels(self) -> int:
+        """How many channels the file says it has."""
+        return self._stream.codec_context.channels
 
     def close(self) -> None:
         """Close the file. Idempotent; in the thread that reads."""
@@ -135,8 +179,8 @@ class FileDecoder:
             raise AudioFileError(f"cannot read {self._label}: there is no decoder for its sound")
         return stream
 
-    def _frames(self) -> Iterator[AudioFrame]:
-        """Yield what can be decoded, noting what cannot."""
+    def _frames(self) -> Iterator[tuple[float, AudioFrame]]:
+        """Yield what can be decoded, and at how many seconds it begins, noting what cannot."""
         from av.error import FFmpegError
 
         for packet in self._packets():
@@ -147,8 +191,7 @@ class FileDecoder:
                 continue
             for frame in frames:
                 if frame.samples:
-                    self._follow_time(frame)
-                    yield frame
+                    yield self._follow_time(frame), frame
 
     def _packets(self) -> Iterator[Packet[AudioStream]]:
         from av.error import FFmpegError
@@ -169,17 +212,32 @@ class FileDecoder:
                     f"cannot read {self._label} beyond {self._position_s:.1f} s: {os_reason(exc)}"
                 ) from exc
 
-    def _follow_time(self, frame: AudioFrame) -> None:
-        """Advance the position; a jump of the time stamps is sound that was lost before it reached us."""
+    def _follow_time(self, frame: AudioFrame) -> float:
+        """Give when a frame begins; a jump of the time stamps is sound that was lost before it reached us."""
         duration_s = frame.samples / self._checked(frame.sample_rate)
         if frame.pts is not None and frame.time_base is not None:
-            start_s = float(frame.pts * frame.time_base)
-            if self._heard_s and start_s - self._position_s > MISSING_S:
-                self._note_damage()
-                self._lost_s += start_s - self._position_s
-            self._position_s = start_s
+            stamp_s = float(frame.pts * frame.time_base)
+            if self._origin_s is None:
+                self._origin_s = self._container_start_s(stamp_s)
+            jump_s = stamp_s - self._origin_s - self._position_s
+            if not -JUMP_BACK_S <= jump_s <= JUMP_AHEAD_S:
+                self._origin_s += jump_s
+            else:
+                if self._heard_s and jump_s > MISSING_S:
+                    self._note_damage()
+                    self._lost_s += jump_s
+                self._position_s += jump_s
+        start_s = max(self._position_s, 0.0)
         self._position_s += duration_s
         self._heard_s += duration_s
+        return start_s
+
+    def _container_start_s(self, first_stamp_s: float) -> float:
+        """Give the time stamp at which the file begins to play: a video's sound may begin later."""
+        assert self._container is not None
+        if self._container.start_time is None:
+            return first_stamp_s
+        return min(self._container.start_time / AV_TIME_BASE, first_stamp_s)
 
     def _checked(self, sample_rate: int) -> int:
         if not SLOWEST_RATE <= sample_rate <= FASTEST_RATE:
@@ -234,7 +292,36 @@ def _look_at(file: io.RawIOBase) -> tuple[bytes, int]:
     return head, length
 
 
-def _some(samples: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the samples unless there are none; clipped, for resampling overshoots."""
-    if len(samples):
-        yield np.clip(samples, -1, 1)
+class _Run:
+    """Sound without a gap and at one rate, on its way to 16 kHz."""
+
+    def __init__(self, start_s: float, sample_rate: int, n_channels: int) -> None:
+        self.n_channels = n_channels
+        self._start_s = start_s
+        self._sample_rate = sample_rate
+        self._resamplers = [Resampler(sample_rate, CAPTURE_RATE) for _ in range(n_channels)]
+        self._n_in = 0  # samples of each channel
+        self._n_out = 0
+
+    def goes_on(self, start_s: float, sample_rate: int) -> bool:
+        """Whether a frame belongs to this run."""
+        expected_s = self._start_s + self._n_in / self._sample_rate
+        return sample_rate == self._sample_rate and abs(start_s - expected_s) <= MISSING_S
+
+    def push(self, channels: np.ndarray) -> Iterator[Block]:
+        """Take (n, n_samples) and yield what is ready; a channel that is missing is silent, one too many is dropped."""
+        self._n_in += channels.shape[1]
+        if len(channels) < self.n_channels:
+            channels = np.pad(channels, ((0, self.n_channels - len(channels)), (0, 0)))
+        pairs = zip(self._resamplers, channels, strict=False)
+        yield from self._block([resampler.push(channel) for resampler, channel in pairs])
+
+    def flush(self) -> Iterator[Block]:
+        """Yield the rest."""
+        yield from self._block([resampler.flush() for resampler in self._resamplers])
+
+    def _block(self, channels: list[np.ndarray]) -> Iterator[Block]:
+        at_s = self._start_s + self._n_out / CAPTURE_RATE
+        self._n_out += len(channels[0])
+        if len(channels[0]):
+            yield Block(at_s, np.clip(np.stack(channels), -1, 1))  # resampling overshoots

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import stat
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -15,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from voicechat.audio.file_decoder import FASTEST_RATE, SLOWEST_RATE, FileDecoder
-from voicechat.audio.file_errors import os_reason, printable_path
+from voicechat.audio.file_errors import printable_path
+from voicechat.audio.file_input import STDIN, check_stdin, input_label, may_wait, open_input
 from voicechat.audio.pipe_reader import PipeReader
 from voicechat.errors import AudioFileError, ConfigError
 from voicechat.types import CAPTURE_RATE, Notice
@@ -23,7 +21,6 @@ from voicechat.types import CAPTURE_RATE, Notice
 CHUNK_SAMPLES = 320  # 20 ms
 PAUSE_S = 0.2  # a reader that stays away longer has stopped the clock; shorter, it may catch up
 CLOSE_TIMEOUT_S = 1.0  # for a reader that hangs in the operating system
-STDIN = "-"
 
 
 class FileSource:
@@ -115,9 +112,9 @@ class FileSource:
                 raise ConfigError(f"the input rate must be {SLOWEST_RATE} to {FASTEST_RATE} Hz, not {self._input_rate}")
         for path in self._paths:
             if path == STDIN:
-                _check_stdin()
-            elif not _may_wait(path):
-                FileDecoder(_open(path), label=printable_path(path), notify=self._notify).close()
+                check_stdin()
+            elif not may_wait(path):
+                FileDecoder(open_input(path), label=printable_path(path), notify=self._notify).close()
 
     def _all_chunks(self) -> Generator[np.ndarray, None, None]:
         for index, path in enumerate(self._paths):
@@ -129,14 +126,14 @@ class FileSource:
 
     def _decoder(self, path: str) -> FileDecoder:
         from_stdin = path == STDIN
-        file = _open_stdin() if from_stdin else _open(path)
+        file = open_input(path)
         if isinstance(file, PipeReader):
             self._pipe = file
             if self._closed.is_set():  # close() may have come too early to see it
                 file.wake()
         return FileDecoder(
             file,
-            label="standard input" if from_stdin else printable_path(path),
+            label=input_label(path),
             notify=self._notify,
             raw_rate=self._input_rate if from_stdin else None,
         )
@@ -147,61 +144,6 @@ class FileSource:
             self._due_at = now
         self._due_at += duration_s
         self._closed.wait(max(self._due_at - now, 0))
-
-
-def _may_wait(path: str) -> bool:
-    """Tell a pipe or device, whose bytes come when they come, from a file; both must be there and readable."""
-    label = printable_path(path)
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError) as exc:
-        raise _unreadable(label, exc) from exc
-    if stat.S_ISDIR(mode):
-        raise AudioFileError(f"cannot read {label}: it is a directory; name the files in it")
-    if not os.access(path, os.R_OK):
-        raise AudioFileError(f"cannot read {label}: permission denied")
-    return not stat.S_ISREG(mode)
-
-
-def _open(path: str) -> io.RawIOBase:
-    label = printable_path(path)
-    try:
-        if not _may_wait(path):
-            file = io.FileIO(path)
-            # PyAV wants a name that is text; of headerless kinds the suffix is all there is to know.
-            file.name = "input" + Path(path).suffix.encode("ascii", "ignore").decode()
-            return file
-        # Without O_NONBLOCK, opening a named pipe would wait for its writer where close() cannot end it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        if hasattr(os, "set_blocking"):  # Windows has it from Python 3.12 on, and no O_NONBLOCK to undo
-            os.set_blocking(descriptor, True)
-        return PipeReader(descriptor)
-    except OSError as exc:
-        raise _unreadable(label, exc) from exc
-
-
-def _check_stdin() -> None:
-    try:
-        is_terminal = sys.stdin.isatty()
-    except (AttributeError, ValueError) as exc:  # None or closed
-        raise AudioFileError("cannot read standard input: it is closed") from exc
-    if is_terminal:
-        raise AudioFileError("cannot read audio from a terminal; pipe it in, as in `voicechat talk --input - < hi.wav`")
-
-
-def _open_stdin() -> io.RawIOBase:
-    try:
-        descriptor = os.dup(sys.stdin.fileno())
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return io.FileIO(descriptor)
-        return PipeReader(descriptor)
-    except OSError as exc:
-        raise _unreadable("standard input", exc) from exc
-
-
-def _unreadable(label: str, error: OSError | ValueError) -> AudioFileError:
-    reason = os_reason(error) if isinstance(error, OSError) else str(error)
-    return AudioFileError(f"cannot read {label}: {reason}")
 
 
 def _in_chunks(pieces: Iterable[np.ndarray]) -> Generator[np.ndarray, None, None]:

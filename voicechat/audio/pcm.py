@@ -26,6 +26,16 @@ def mono_samples(frame: AudioFrame) -> tuple[np.ndarray, int]:
     Returns:
         float32 (n,) in [-1, 1], and how many values were NaN or infinite and count as 0.
     """
+    channels, n_replaced = channel_samples(frame)
+    return channels.mean(axis=0, dtype=np.float32), n_replaced
+
+
+def channel_samples(frame: AudioFrame) -> tuple[np.ndarray, int]:
+    """Give a decoded frame's channels.
+
+    Returns:
+        float32 (n_channels, n) in [-1, 1], and how many values were NaN or infinite and count as 0.
+    """
     if frame.format.name.startswith("s64"):  # the one format that PyAV does not hand to numpy
         from av import AudioResampler
 
@@ -47,4 +57,4 @@ def mono_samples(frame: AudioFrame) -> tuple[np.ndarray, int]:
             n_replaced = int(floats.size - np.count_nonzero(finite))
             floats = np.where(finite, floats, np.float32(0))
         floats = np.clip(floats, -1, 1)
-    return floats.mean(axis=0, dtype=np.float32), n_replaced
+    return floats, n_replaced

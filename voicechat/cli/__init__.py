@@ -23,9 +23,12 @@ from voicechat.errors import VoiceChatError
 # Command -> what `voicechat --help` says of it. The file of that name is imported when the command is called.
 COMMANDS = {
     "talk": "Talk with the assistant: speak, pause, hear the answer.",
+    "doctor": "Find out what keeps this machine from talking.",
+    "setup": "Choose microphone and speaker; hear and be heard.",
     "devices": "List the microphones and speakers.",
     "engines": "List who can answer: engines, profiles, parts.",
     "models": "List, download, check, remove models.",
+    "bench": "Measure how fast a model is on this machine.",
     "config": "Show the settings; begin a file of your own.",
 }
 

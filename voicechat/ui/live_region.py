@@ -41,6 +41,10 @@ class LiveRegion:
             finally:
                 self._console.show_cursor(True)
 
+    def forget(self) -> None:
+        """Take what was drawn for text that stays, since others have written to the terminal: draw anew below it."""
+        self._lines = []
+
     def draw(self, lines: Sequence[Text], *, above: Sequence[Text] = ()) -> None:
         """Show `lines`, of which the last fit the window; `above` them, print what stays."""
         console = self._console

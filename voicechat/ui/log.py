@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -31,12 +32,13 @@ from voicechat.types import (
     UserTranscript,
 )
 from voicechat.ui.conversation import Glyphs, Layout, tidy
-from voicechat.ui.keyboard import EchoOff
+from voicechat.ui.keyboard import Keyboard
 from voicechat.ui.level_meter import LevelMeter
 from voicechat.ui.live_region import LiveRegion
+from voicechat.ui.prompt import help_lines, typed_line
 from voicechat.ui.sanitize import StreamSanitizer, printable
 from voicechat.ui.spoken_text import SpokenText
-from voicechat.ui.status import Status
+from voicechat.ui.status import Keys, Mic, Status
 
 MIN_COLUMNS = 8  # laid out for that many on a terminal that has fewer
 WORDLESS = "(speech)"  # for an engine that hears, and writes nothing down
@@ -65,6 +67,7 @@ class RichLog:
         *,
         live: bool = True,
         keyboard: TextIO | None = None,
+        keys: Keyboard | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
@@ -74,22 +77,29 @@ class RichLog:
             console: where to; None is the standard output.
             live: False for no live region, as when something else writes to the terminal too (`-v`).
             keyboard: the terminal whose echo of typed keys is switched off during the talk, None to leave it on.
+            keys: reads keys during the talk; it is opened and closed with the view.
         """
         self._console = _LogConsole() if console is None else console
         self._glyphs = Glyphs.for_encoding(self._console.encoding)
         self._region = LiveRegion(self._console, enabled=live)
-        self._echo = EchoOff(keyboard if self._region.enabled else None)
+        self._keyboard = Keyboard(keyboard, None, wake=lambda: None, keys=False) if keys is None else keys
         self._clock = clock
         self._now = now
         self._turns: dict[int, _Turn] = {}  # those that are not done, by number
         self._status = Status(self._glyphs, LevelMeter())
+        self._mic = Mic()
         self._drawn_at = -REFRESH_S
+        self._drawn_revision = 0  # of the keyboard
         self._printed_notice = False  # the last thing that was printed is a notice
         self._printed_any = False
 
     def __enter__(self) -> Self:
-        self._echo.start()
-        self._region.open()
+        with ExitStack() as opened:
+            opened.callback(self._keyboard.close)
+            self._keyboard.open(live=self._region.enabled, hide=self._region.close, show=self._reappear)
+            if not self._keyboard.away:
+                self._region.open()
+            opened.pop_all()
         return self
 
     def __exit__(
@@ -105,7 +115,7 @@ class RichLog:
             try:
                 self._region.close()
             finally:
-                self._echo.restore()
+                self._keyboard.close()
 
     def show(self, event: SessionEvent) -> None:
         """Show what has happened.
@@ -139,8 +149,31 @@ class RichLog:
         Raises:
             OSError: If the terminal is gone.
         """
-        if self._region.enabled and self._clock() - self._drawn_at >= REFRESH_S:
+        typed = self._keyboard.revision != self._drawn_revision
+        if typed and not self._region.enabled:
+            self._drawn_revision = self._keyboard.revision
+            if self._keyboard.help_shown:
+                self._print(self._help_lines(self._layout()), notice=True)
+        elif typed or (self._region.enabled and self._clock() - self._drawn_at >= REFRESH_S):
             self._draw()
+
+    def show_mic(self, mic: Mic) -> None:
+        """Show whether the user is listened to.
+
+        Raises:
+            OSError: If the terminal is gone.
+        """
+        changed, self._mic = mic != self._mic, mic
+        if changed and not self._region.enabled and self._keyboard.available:
+            said = "muted" if mic.muted else "listening" if mic.open else "not listening: press space to talk"
+            self._print(self._layout().notice(said, warning=False), notice=True)
+        self._draw()
+
+    def _reappear(self) -> None:
+        """Draw anew after others have written to the terminal."""
+        self._region.forget()
+        self._region.open()
+        self._draw()
 
     def _turn(self, number: int) -> _Turn:
         return self._turns.setdefault(number, _Turn())
@@ -188,15 +221,33 @@ class RichLog:
     def _draw(self) -> None:
         if not self._region.enabled:
             return
+        if self._keyboard.away:
+            self._region.forget()
+            return
         now = self._clock()
-        self._drawn_at = now
+        self._drawn_at, self._drawn_revision = now, self._keyboard.revision
         layout = self._layout()
         lines = [line for turn in self._turns.values() for line in self._turn_lines(turn, layout)]
         if lines:
             lines.append(Text())
         if self._printed_any:
             lines.insert(0, Text())
-        self._region.draw(lines + self._status.lines(layout, now))
+        self._region.draw(lines + self._status_lines(layout, now))
+
+    def _status_lines(self, layout: Layout, now: float) -> list[Text]:
+        """Give what is below the turns; the line being typed is the last, where terminals put the words of an IME."""
+        keyboard = self._keyboard
+        typed = keyboard.line
+        keys = Keys(keyboard.holds, typing=typed is not None) if keyboard.available else None
+        lines = self._status.lines(layout, now, self._mic, keys)
+        if keyboard.help_shown:
+            lines += self._help_lines(layout)
+        if typed is not None:
+            lines.append(typed_line(typed, layout, self._console.encoding))
+        return lines
+
+    def _help_lines(self, layout: Layout) -> list[Text]:
+        return help_lines(layout, holds=self._keyboard.holds, can_type=self._region.enabled)
 
     def _turn_lines(self, turn: _Turn, layout: Layout) -> list[Text]:
         lines: list[Text] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.text import Text
 
 from voicechat.types import State
@@ -26,7 +28,43 @@ _MIN_METER_CELLS = 4
 _HINT_GAP = 3
 _HINTS_IDLE = ("Ctrl-C ends the talk", "Ctrl-C ends")
 _HINTS_REPLYING = ("Ctrl-C stops the reply, again ends the talk", "Ctrl-C stops the reply", "Ctrl-C stops")
+_HINTS_KEYS = ("? shows the keys, q quits", "? shows the keys", "? keys")
+_HINTS_STOP = ("Esc stops the reply, ? shows the keys", "Esc stops the reply", "Esc stops")
+_HINTS_TYPING = ("Enter sends, Esc leaves", "Enter sends")
+_HINTS_MUTED = ("m unmutes, ? shows the keys", "m unmutes")
 _LOUD_CELLS = 0.8  # of the bar: -12 dBFS, the last stretch before clipping
+
+
+@dataclass(frozen=True)
+class Mic:
+    """Whether the user is listened to.
+
+    Attributes:
+        muted: not at all.
+        push_to_talk: only while they say so with a key.
+        talking: which they do right now.
+    """
+
+    muted: bool = False
+    push_to_talk: bool = False
+    talking: bool = False
+
+    @property
+    def open(self) -> bool:
+        return not self.muted and (self.talking or not self.push_to_talk)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What there is to know about the keys.
+
+    Attributes:
+        holds: whether the talk key is held, or else pressed twice.
+        typing: whether they are typing a message.
+    """
+
+    holds: bool = False
+    typing: bool = False
 
 
 class Status:
@@ -41,8 +79,15 @@ class Status:
     def change(self, state: State, at: float) -> None:
         self._state, self._since = state, at
 
-    def lines(self, layout: Layout, now: float) -> list[Text]:
-        """Give one line, or two where the keys do not fit behind it; none before the first state."""
+    def lines(self, layout: Layout, now: float, mic: Mic = Mic(), keys: Keys | None = None) -> list[Text]:
+        """Give one line, or two where the hint does not fit behind it; none before the first state.
+
+        Args:
+            layout: where things stand.
+            now: `time.monotonic()`.
+            mic: whether the user is listened to.
+            keys: None if there are none but Ctrl-C.
+        """
         state = self._state
         if state is None:
             return []
@@ -56,8 +101,11 @@ class Status:
             indent, (sign, _STYLES[state]), "  " if layout.wide else " ", (label.ljust(_LABEL_COLUMNS), _STYLES[state])
         )
         room = min(layout.columns - 1, layout.indent_columns + MAX_TEXT_COLUMNS)
-        hints = _HINTS_REPLYING if replying else _HINTS_IDLE
-        if not replying:
+        hints = _hints(replying, mic, keys)
+        if mic.muted:
+            line.append("  ")
+            line.append("muted", "yellow")
+        elif not replying and mic.open:
             beside_hint = room - line.cell_len - 2 - _HINT_GAP - len(hints[0]) if layout.wide else 0
             n_cells = beside_hint if beside_hint >= _MIN_METER_CELLS else room - line.cell_len - 2
             self._append_meter(line, min(_MAX_METER_CELLS, n_cells), now)
@@ -80,6 +128,24 @@ class Status:
             line.append(self._glyphs.empty * (peak - filled - 1), "dim")
             line.append(self._glyphs.peak, "green" if peak <= loud else "yellow")
         line.append(self._glyphs.empty * (n_cells - peak), "dim")
+
+
+def _hints(replying: bool, mic: Mic, keys: Keys | None) -> tuple[str, ...]:
+    """Give what to do now, from the longest way to say it to the shortest."""
+    if keys is None:
+        return _HINTS_REPLYING if replying else _HINTS_IDLE
+    if keys.typing:
+        return _HINTS_TYPING
+    if replying:
+        return _HINTS_STOP
+    if mic.muted:
+        return _HINTS_MUTED
+    if not mic.push_to_talk:
+        return _HINTS_KEYS
+    if mic.talking:
+        return ("release space to send",) if keys.holds else ("press space to send",)
+    short = "hold space to talk" if keys.holds else "press space to talk"
+    return (f"{short}, ? shows the keys", short) if keys.holds else (f"{short}, again to send", short)
 
 
 def _with_hint(line: Text, room: int, layout: Layout, hints: tuple[str, ...]) -> list[Text]:

@@ -2,63 +2,68 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from voicechat.models.mini_omni.generate import generate_batch
-from voicechat.models.mini_omni.model import KVCache, MiniOmni
+from voicechat.models.mini_omni.generate import Pick, Sampling, generate_batch
+from voicechat.models.mini_omni.model import MiniOmni
 from voicechat.models.mini_omni.snac import FRAME_SAMPLES, SAMPLE_RATE, SnacDecoder
-from voicechat.models.mini_omni.tokens import END_OF_TEXT, N_CODES, N_LAYERS, Step, frames
+from voicechat.models.mini_omni.tokens import END_OF_TEXT, N_CODES, N_LAYERS, TEXT_VOCAB, Step, frames
 
 
 @dataclass(frozen=True)
 class Reply:
     """A long reply, its sound included."""
 
-    first_audio_ms: float  # from the end of the encoder's work
     realtime_factor: float  # time taken / sound made, after the first sound
     slowest_step_ms: float
     start_buffer_ms: float  # of sound that a player must hold back so as never to starve
 
 
-def speak(model: MiniOmni, voice: SnacDecoder, features: Tensor, *, reply_s: float, text_share: float) -> Reply:
-    """Make a reply of reply_s seconds, step by step, each frame decoded when it is complete.
+def sounds(
+    model: MiniOmni, voice: SnacDecoder, features: Tensor, *, reply_s: float, text_share: float
+) -> Generator[int, None, None]:
+    """Make a reply of reply_s seconds; yield how many samples came with each step, and at last how many were left.
+
+    Each frame is decoded when it is complete.
 
     Args:
-        text_share: of its steps, until its text has ended.
+        text_share: of the steps, until the text has ended.
     """
-    n_frames = int(reply_s * SAMPLE_RATE / FRAME_SAMPLES)
-    n_steps = n_frames + N_LAYERS
-    steered = Steered(model, n_text_steps=int(text_share * n_steps))
+    n_steps = int(reply_s * SAMPLE_RATE / FRAME_SAMPLES) + N_LAYERS
+    steering = Steering(n_text_steps=max(2, int(text_share * n_steps)))  # an end in the first step is not looked for
     stream = voice.stream(noise_seed=0)
     recent: deque[Step] = deque(maxlen=N_LAYERS + 1)
-    step_at, sound = [time.perf_counter()], []  # when each step was over; when sound came and how many seconds of it
-    for step in generate_batch(steered, features, max_new_tokens=n_steps):
-        recent.append(step)
-        for codes in frames(recent):
-            n_samples = len(stream.push(torch.tensor(codes)[:, None]))
-            sound += [(time.perf_counter(), n_samples / SAMPLE_RATE)] if n_samples else []
+    with closing(generate_batch(model, features, max_new_tokens=n_steps, sampling=steering)) as steps:
+        for step in steps:
+            recent.append(step)
+            yield sum(len(stream.push(torch.tensor(codes)[:, None])) for codes in frames(recent))
+    yield len(stream.finish())
+
+
+def speak(model: MiniOmni, voice: SnacDecoder, features: Tensor, *, reply_s: float, text_share: float) -> Reply:
+    """Make a reply, see `sounds`, and hold it against its own sound."""
+    step_at, sound = [], []  # when each step was over; when sound came and how many seconds of it
+    for n_samples in sounds(model, voice, features, reply_s=reply_s, text_share=text_share):
         step_at.append(time.perf_counter())
-    n_samples = len(stream.finish())
-    sound.append((time.perf_counter(), n_samples / SAMPLE_RATE))
+        sound += [(step_at[-1], n_samples / SAMPLE_RATE)] if n_samples else []
     first_at, first_s = sound[0]
     missing_s, there_s = 0.0, 0.0  # of sound, when the next came; until then
     for at, sound_s in sound:
         missing_s = max(missing_s, at - first_at - there_s)
         there_s += sound_s
     return Reply(
-        first_audio_ms=(first_at - step_at[0]) * 1e3,
         realtime_factor=(sound[-1][0] - first_at) / (there_s - first_s),
-        slowest_step_ms=max(b - a for a, b in pairwise(step_at[1:])) * 1e3,
+        slowest_step_ms=max(b - a for a, b in itertools.pairwise(step_at[:-1])) * 1e3,
         start_buffer_ms=missing_s * 1e3,
     )
 
@@ -75,31 +80,20 @@ def busy_neighbours(n: int) -> Iterator[list[subprocess.Popen[bytes]]]:
             process.wait()
 
 
-class Steered(MiniOmni):
-    """A model whose text ends when it is told to, and whose voice never does: random weights do neither in time."""
+@dataclass(frozen=True)
+class Steering(Sampling):
+    """Greedy picks, but the text ends when it is told to, and the voice never: random weights do neither in time."""
 
-    def __init__(self, model: MiniOmni, *, n_text_steps: int) -> None:
-        nn.Module.__init__(self)
-        self.config, self.transformer = model.config, model.transformer
-        self._model, self._n_text_steps = model, n_text_steps
+    n_text_steps: int = 1
 
-    def embed(self, ids: Tensor, features: Tensor | None = None) -> Tensor:
-        return self._model.embed(ids, features)
+    def picker(self, device: torch.device) -> Pick:
+        n_left = itertools.count(self.n_text_steps - 1, -1)
 
-    def forward(self, x: Tensor, cache: KVCache) -> Tensor:
-        hidden: Tensor = self._model(x, cache)
-        return hidden
+        def pick(logits: Tensor) -> Tensor:
+            if logits.shape[-1] != TEXT_VOCAB:
+                return logits[..., :N_CODES].argmax(dim=-1)
+            if next(n_left) == 0:
+                return torch.tensor(END_OF_TEXT, device=device)
+            return logits[..., :END_OF_TEXT].argmax(dim=-1)
 
-    def threads(self) -> AbstractContextManager[None]:
-        return self._model.threads()
-
-    def text_logits(self, hidden: Tensor) -> Tensor:
-        logits = self._model.text_logits(hidden)
-        self._n_text_steps -= 1
-        logits[:, END_OF_TEXT] = torch.inf if self._n_text_steps == 0 else -torch.inf
-        return logits
-
-    def audio_logits(self, hidden: Tensor) -> Tensor:
-        logits = self._model.audio_logits(hidden)
-        logits[:, :, N_CODES:] = -torch.inf
-        return logits
+        return pick

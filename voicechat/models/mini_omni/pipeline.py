@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voicechat.errors import ModelError
-from voicechat.models.device import memory_watched
+from voicechat.errors import ConfigError, ModelError
+from voicechat.models.device import Choice, memory_watched
 from voicechat.models.mini_omni import checkpoint, snac_checkpoint, whisper
 from voicechat.models.mini_omni.generate import Sampling, generate, generate_batch
 from voicechat.models.mini_omni.model import MiniOmni
@@ -128,6 +128,19 @@ class Pipeline:
                 if stopped():
                     return
             yield Piece(text.finish(), _samples(sound.finish()), cut=n_steps == n_most)
+
+
+def chosen_precision(requested: Literal["auto"] | Precision, device: Choice) -> Precision:
+    """Give the language model's precision on a device: what was asked for, or the best for it.
+
+    Raises:
+        ConfigError: If the device cannot run it.
+    """
+    if requested == "int8" and not device.is_cpu:
+        raise ConfigError(f"dtype int8 is for the CPU, not for {device.name}; use --device cpu or another --dtype")
+    if requested == "auto":
+        return "int8" if device.is_cpu else "float32"
+    return requested
 
 
 def load(folder: Path, *, device: str = "cpu", precision: Precision = "int8") -> Pipeline:

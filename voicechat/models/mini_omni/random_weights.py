@@ -42,14 +42,12 @@ def voice(config: SnacConfig, *, seed: int = 0) -> SnacDecoder:
     return SnacDecoder(config, {name: _drawn(name, shape, generator) for name, shape in shapes.items()})
 
 
-def write_int8_checkpoint(model: Int8MiniOmni, folder: Path) -> Path:
-    """Write a model as `checkpoint.load_int8` reads it; give the file of its weights."""
+def write_checkpoint(model: MiniOmni, folder: Path) -> Path | None:
+    """Write a model as `checkpoint` reads it; give the file of its weights, None if there is no room for it."""
     settings = "".join(f"{key}: {str(value).lower()}\n" for key, value in asdict(model.config).items())
     (folder / checkpoint.CONFIG).write_text(settings, encoding="utf-8")
-    path = folder / checkpoint.INT8
-    if not weights.keep(model.state_dict(), path, source=""):
-        raise OSError(f"no room for {path}")
-    return path
+    path = folder / (checkpoint.INT8 if isinstance(model, Int8MiniOmni) else checkpoint.CONVERTED)
+    return path if weights.keep(model.state_dict(), path, source="") else None
 
 
 def _filled(model: Model, seed: int) -> Model:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.ui.screens import PseudoTerminal
-from voicechat.ui.keyboard import EchoOff
+from voicechat.ui.terminal_mode import TerminalMode
 
 # Runs on a terminal of its own: says on stderr whether typed keys are echoed before, during and after a talk.
 TALK_ON_A_TERMINAL = """
@@ -57,8 +57,8 @@ def test_keys_are_echoed_before_and_after_a_talk_but_not_during_it(fails: bool):
 
 @pytest.mark.parametrize("stdin", [None, io.StringIO()], ids=["none", "no terminal"])
 def test_without_a_terminal_nothing_happens(stdin: io.StringIO | None):
-    echo = EchoOff(stdin)
+    mode = TerminalMode(stdin)
 
-    echo.start()
-    echo.restore()
-    echo.restore()
+    assert not mode.start()
+    mode.restore()
+    mode.restore()
