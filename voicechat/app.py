@@ -28,18 +28,21 @@ from voicechat.audio.speaker import Speaker
 from voicechat.audio.tee_sink import TeeSink
 from voicechat.config import Config
 from voicechat.config_files import read_toml, remember, user_file
+from voicechat.controls import Controls
 from voicechat.endpointer import Endpointer
 from voicechat.errors import AudioDeviceError, ConfigError, NoSpeechError
 from voicechat.event_stream import EventStream
 from voicechat.history.store import ConversationStore
+from voicechat.interruption import InterruptionDetector
 from voicechat.listener import Listener
 from voicechat.protocols import AudioSink, AudioSource, Engine, VoiceActivityDetector
 from voicechat.registry import load_backend, load_engine
 from voicechat.session import JOIN_TIMEOUT_S, Session
 from voicechat.signals import Signals
-from voicechat.types import CAPTURE_RATE, Notice, Severity
+from voicechat.types import CAPTURE_RATE, Notice, Severity, State, StateChanged
 from voicechat.ui import View
 from voicechat.ui.jsonl import JsonLog
+from voicechat.ui.keyboard import Keyboard
 from voicechat.ui.log import RichLog
 from voicechat.ui.plain import PlainLog
 
@@ -91,9 +94,13 @@ def run_talk(config: Config, request: TalkRequest) -> None:
             turn_by_turn=bool(request.inputs),
         )
         stack.callback(session.close)
-        view = stack.enter_context(_view(config, request, stack))
+        keys = Keyboard(sys.stdin, sys.stdout, wake=events.wake, keys=config.ui.keys)
+        if config.turn.push_to_talk and not (keys.available and _on_screen(request)):
+            raise ConfigError("--push-to-talk needs the keys of a terminal; leave it out, or talk in one")
+        view = stack.enter_context(_view(config, request, keys, stack))
         stack.callback(signals.hold)
-        _show(session, events, view, signals)
+        controls = Controls(session, push_to_talk=config.turn.push_to_talk, show_mic=view.show_mic)
+        _show(session, events, view, keys, controls, signals)
         session.close()
         if request.inputs and session.n_utterances == 0:
             raise NoSpeechError(f"no speech found in {', '.join(map(printable_path, request.inputs))}")
@@ -109,7 +116,9 @@ def _check(request: TalkRequest) -> None:
             raise ConfigError(f"--output {printable_path(path)} is also an input, and would be lost; name another file")
 
 
-def _show(session: Session, events: EventStream, view: View, signals: Signals) -> None:
+def _show(
+    session: Session, events: EventStream, view: View, keys: Keyboard, controls: Controls, signals: Signals
+) -> None:
     """Show the talk's events until the last; the main thread is here for the whole talk."""
     interrupted_at = -math.inf  # of the last Ctrl-C that stopped a reply
     ending: BaseException | None = None
@@ -119,6 +128,12 @@ def _show(session: Session, events: EventStream, view: View, signals: Signals) -
         event = events.next(TICK_S)
         if event is not None:
             view.show(event)
+            if isinstance(event, StateChanged) and event.state is State.THINKING:
+                controls.turn_ended()
+        for command in keys.poll():
+            if controls.follow(command):
+                deadline = min(deadline, time.monotonic() + JOIN_TIMEOUT_S)
+                session.stop()
         view.tick()
         while (number := signals.take()) is not None:
             now = time.monotonic()
@@ -227,8 +242,14 @@ def _listener(config: Config, request: TalkRequest) -> Listener:
         end_silence_ms=turn.end_silence_ms,
         max_turn_s=turn.max_turn_s,
     )
-    meter = config.ui.meter and not request.inputs
-    return Listener(vad, endpointer, pre_roll_ms=turn.pre_roll_ms, meter=meter)
+    return Listener(
+        vad,
+        endpointer,
+        pre_roll_ms=turn.pre_roll_ms,
+        interruptions=InterruptionDetector(frame_samples=vad.frame_samples) if config.audio.headphones else None,
+        by_key=turn.push_to_talk,
+        meter=config.ui.meter and not request.inputs,
+    )
 
 
 def _recorder(request: TalkRequest, events: EventStream) -> ConversationStore | None:
@@ -245,15 +266,21 @@ def _introduction(config: Config) -> str:
     return f"the built-in offline assistant answers ({parts}); it is small: ask it what it can do"
 
 
-def _view(config: Config, request: TalkRequest, stack: ExitStack) -> View:
+def _on_screen(request: TalkRequest) -> bool:
+    """Whether the talk is shown to somebody at a terminal."""
+    out = sys.stdout
+    return not request.json_lines and request.output != STDIO and out is not None and out.isatty()
+
+
+def _view(config: Config, request: TalkRequest, keys: Keyboard, stack: ExitStack) -> View:
     out, err = _or_nowhere(sys.stdout, stack), _or_nowhere(sys.stderr, stack)
     if request.json_lines:
         return JsonLog(out, version=__version__, engine=config.talk.engine)
     if request.output == STDIO:  # standard output carries the reply's audio
         return PlainLog(err, err)
-    if not out.isatty():
+    if not _on_screen(request):
         return PlainLog(out, err)
-    return RichLog(live=not logger.isEnabledFor(logging.INFO), keyboard=sys.stdin)
+    return RichLog(live=not logger.isEnabledFor(logging.INFO), keys=keys)
 
 
 class _EngineLoader:

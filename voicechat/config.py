@@ -70,6 +70,7 @@ class UiConfig:
     """What is shown."""
 
     meter: bool = True
+    keys: bool = True
 
 
 _TABLES: dict[str, type] = {"talk": TalkConfig, "audio": AudioConfig, "turn": TurnConfig, "ui": UiConfig}

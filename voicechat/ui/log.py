@@ -1,8 +1,8 @@
 """The conversation on a terminal: what was said scrolls by, below it one live region shows what happens right now.
 
-A turn stays in the live region until it is done, and is then printed for good with its times; a turn that was dropped
-or goes on in the next leaves nothing. Colours follow NO_COLOR; a dumb terminal gets no live region, and an encoding that has not got our signs
-gets ASCII. Starts no thread: the region is drawn in `show` and `tick`.
+A turn stays in the live region until it is done, and is then printed for good with its times; one that was dropped,
+or goes on in the next, leaves nothing. Colours follow NO_COLOR; a dumb terminal gets no live region, and an encoding
+that has not got our signs gets ASCII. Starts no thread but that of the keys: the region is drawn in `show` and `tick`.
 """
 
 from __future__ import annotations
