@@ -18,7 +18,7 @@ test-soundcard: .venv/.dev  ## test live talks on a virtual sound card (Linux wi
 	$(BIN)/python -m pytest -m soundcard
 
 test-models: .venv/.models  ## test the neural models too; installs torch, which takes gigabytes on Linux
-	$(BIN)/python -m pytest tests/models tests/engines
+	$(BIN)/python -m pytest tests/models tests/engines tests/turn_detector
 
 lint: .venv/.dev  ## check style and format
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -45,7 +45,7 @@ $(BIN)/python:
 	@$(PIP) install -c constraints.txt -e . && touch $@
 
 .venv/.models: .venv/.dev
-	@$(PIP) install -c constraints.txt -e ".[models]" --group models-test && touch $@
+	@$(PIP) install -c constraints.txt -e ".[models,smart-turn]" --group models-test && touch $@
 
 .venv/.dev: .venv/.base
 	@$(PIP) install -c constraints.txt -e ".[silero]" --group dev && touch $@

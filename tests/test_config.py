@@ -126,7 +126,7 @@ def test_the_highest_layer_that_has_a_key_wins_and_is_its_origin(load, home, lay
         "assignments": "--set turn.end_silence_ms",
         "flags": "--end-silence-ms",
     }
-    assert config.turn.end_silence_ms == (MS[layers[-1]] if layers else 500)
+    assert config.turn.end_silence_ms == (MS[layers[-1]] if layers else 0)
     assert config.origin("turn.end_silence_ms") == (origins[layers[-1]] if layers else "default")
     assert config.origin("turn.pre_roll_ms") == "default"
 
@@ -227,14 +227,14 @@ def test_options_of_a_backend_without_any_are_empty(load):
     [
         (
             "[turn]\nend_silense_ms = 500",
-            "no key 'turn.end_silense_ms'; did you mean 'end_silence_ms'?; [turn] has: end_",
+            "no key 'turn.end_silense_ms'; did you mean 'end_silence_ms'?; [turn] has: patience, end_",
         ),
         (
             "[trun]\nend_silence_ms = 500",
             "no key 'trun.end_silence_ms'; did you mean 'turn'?; there are: profile, talk",
         ),
         ("[trun]", "no key 'trun'; did you mean 'turn'?"),
-        ("turn = 3", "turn is a table; it has: end_silence_ms, "),
+        ("turn = 3", "turn is a table; it has: patience, end_silence_ms, "),
         ("[turn.end_silence_ms]\nx = 3", "no key 'turn.end_silence_ms.x'"),
         ("[vad]\nx = 3", "no key 'vad.x'"),
         ("[vad.nose]\nx = 3", "no vad is called 'nose'; known: "),

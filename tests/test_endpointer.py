@@ -115,6 +115,80 @@ def test_a_gap_within_speech_counts_from_the_last_frame_of_the_word_not_from_the
     assert ended == SpeechEnded(END_SILENCE, EndReason.SILENCE)
 
 
+# How long this pause is waited for ----------------------------------------------------------------
+
+
+def paused(silence: int, *, wait_ms: float) -> Endpointer:
+    """Give an endpointer that was told how long to wait, so many frames into a pause."""
+    machine = endpointer()
+    events(machine, SPEECH * 40 + SILENCE * silence)
+    machine.wait(wait_ms)
+    return machine
+
+
+@pytest.mark.parametrize("wait_ms", [201, 220, 300, 500, 1400])
+def test_a_pause_is_waited_for_as_long_as_was_said_rounded_up(wait_ms):
+    machine = paused(8, wait_ms=wait_ms)
+
+    ((ended_at, ended),) = events(machine, SILENCE * 100)
+
+    wait = math.ceil(wait_ms / FRAME_MS)
+    assert (8 + ended_at + 1, ended) == (wait, SpeechEnded(wait, EndReason.SILENCE))
+
+
+def test_a_pause_that_is_longer_already_ends_with_the_next_frame():
+    machine = paused(15, wait_ms=100)
+
+    assert events(machine, SILENCE) == [(0, SpeechEnded(16, EndReason.SILENCE))]
+
+
+def test_a_pause_that_is_longer_already_goes_on_if_the_next_frames_are_speech():
+    machine = paused(4, wait_ms=180)
+
+    assert events(machine, SPEECH * 40) == []
+
+
+def test_the_last_word_on_how_long_to_wait_holds():
+    machine = paused(8, wait_ms=300)
+    machine.wait(1000)
+
+    ((ended_at, _),) = events(machine, SILENCE * 100)
+
+    assert 8 + ended_at + 1 == 1000 // FRAME_MS
+
+
+def test_the_next_pause_is_waited_for_as_usual():
+    machine = paused(8, wait_ms=1000)
+
+    happened = events(machine, SPEECH * 20 + SILENCE * 60)
+
+    assert happened == [(20 + END_SILENCE - 1, SpeechEnded(END_SILENCE, EndReason.SILENCE))]
+
+
+def test_so_is_the_next_turn():
+    machine = paused(8, wait_ms=200)
+    events(machine, SILENCE * 4)
+
+    happened = events(machine, SPEECH * 40 + SILENCE * 60)
+
+    assert happened[1] == (40 + END_SILENCE - 1, SpeechEnded(END_SILENCE, EndReason.SILENCE))
+
+
+def test_without_a_pause_nothing_changes():
+    machine = endpointer()
+    machine.wait(100)
+    events(machine, SPEECH * 40)
+    machine.wait(100)
+
+    assert events(machine, SILENCE * 60) == [(END_SILENCE - 1, SpeechEnded(END_SILENCE, EndReason.SILENCE))]
+
+
+@pytest.mark.parametrize("wait_ms", [0, -20, math.nan, math.inf])
+def test_a_wait_that_is_no_duration_is_refused(wait_ms):
+    with pytest.raises(ValueError, match="must be positive and finite"):
+        endpointer().wait(wait_ms)
+
+
 def test_doubt_starts_no_turn_but_goes_on_with_one():
     doubt = [0.4]
 
@@ -226,6 +300,7 @@ class Turns(RuleBasedStateMachine):
         self.turn_frames = 0
         self.since_event = 0
         self.recent: list[float] = []
+        self.longest_wait = END_SILENCE  # that was asked for since speech went on
 
     @rule(probability=probabilities, times=st.integers(1, 45))
     def push(self, probability: float, times: int) -> None:
@@ -241,9 +316,15 @@ class Turns(RuleBasedStateMachine):
                 assert event.speech_frames <= self.since_event
                 self.turn_frames = event.speech_frames
             else:
-                assert event.silence_frames <= END_SILENCE
+                assert event.silence_frames <= self.longest_wait
+            self.longest_wait = END_SILENCE
             self.in_turn = not self.in_turn
             self.since_event = 0
+
+    @rule(frames=st.integers(1, 60))
+    def wait(self, frames: int) -> None:
+        self.machine.wait(frames * FRAME_MS)
+        self.longest_wait = max(self.longest_wait, frames)
 
     @rule()
     def reset(self) -> None:
@@ -255,10 +336,10 @@ class Turns(RuleBasedStateMachine):
     def no_turn_is_longer_than_the_maximum(self) -> None:
         assert self.turn_frames < 150
 
-    @precondition(lambda self: self.in_turn and len(self.recent) >= END_SILENCE)
+    @precondition(lambda self: self.in_turn and len(self.recent) >= self.longest_wait)
     @invariant()
     def no_turn_is_held_open_by_silence(self) -> None:
-        assert any(p >= 0.35 for p in self.recent[-END_SILENCE:])
+        assert any(p >= 0.35 for p in self.recent[-self.longest_wait :])
 
     @precondition(lambda self: not self.in_turn and self.since_event >= MIN_SPEECH)
     @invariant()

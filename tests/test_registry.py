@@ -115,7 +115,7 @@ def test_an_unknown_backend_lists_the_known_ones(gate, lookup):
 
 
 def test_an_unknown_kind_or_engine_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="known: asr, engine, llm, tts, vad"):
+    with pytest.raises(ConfigError, match="known: asr, engine, llm, tts, turn_detector, vad"):
         backend_names("nose")
     with pytest.raises(ConfigError, match="no engine is called 'cascad'; did you mean 'cascade'"):
         engine_factory("cascad")

@@ -157,7 +157,7 @@ def _ends(config: Config, request: TalkRequest, events: EventStream, stack: Exit
         source = FileSource(
             request.inputs,
             notify=events.put,
-            gap_s=config.turn.end_silence_ms / 1000 + GAP_BEYOND_SILENCE_S,
+            gap_s=config.patience.limit_ms / 1000 + GAP_BEYOND_SILENCE_S,
             input_rate=request.input_rate,
             realtime=request.realtime,
         )
@@ -239,7 +239,7 @@ def _listener(config: Config, request: TalkRequest) -> Listener:
     endpointer = Endpointer(
         frame_ms=vad.frame_samples / CAPTURE_RATE * 1000,
         min_speech_ms=turn.min_speech_ms,
-        end_silence_ms=turn.end_silence_ms,
+        end_silence_ms=config.patience.usual_ms,
         max_turn_s=turn.max_turn_s,
     )
     return Listener(

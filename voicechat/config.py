@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from voicechat import registry
 from voicechat.config_files import config_path, profile_path, read_toml, user_file
 from voicechat.errors import ConfigError
+from voicechat.patience import FIXED_S, PATIENCE, Patience, fixed, named
 from voicechat.values import Value, did_you_mean, parsed, shown, typed, unknown
 
 _Number = TypeVar("_Number", int, float)
@@ -23,7 +24,7 @@ _Table = TypeVar("_Table")
 
 
 def _within(default: _Number, low: _Number, high: _Number) -> _Number:
-    """Declare a field with the range, both ends included, that its value must be in."""
+    """Declare a field with the range, both ends included, that its value must be in; the default may lie outside."""
     number: _Number = field(default=default, metadata={"low": low, "high": high})
     return number
 
@@ -34,6 +35,7 @@ class TalkConfig:
 
     engine: str = "cascade"
     vad: str = "webrtc"
+    turn_detector: str = "rules"
     asr: str = "pocketsphinx"
     llm: str = "skills"
     tts: str = "espeak"
@@ -58,7 +60,8 @@ class AudioConfig:
 class TurnConfig:
     """Where a turn begins and ends."""
 
-    end_silence_ms: int = _within(500, 100, 10_000)
+    patience: str = "normal"  # what `patience.named` knows
+    end_silence_ms: int = _within(0, 100, 10_000)  # 0 leaves it to patience
     min_speech_ms: int = _within(200, 20, 5000)
     max_turn_s: float = _within(30.0, 1.0, 300.0)
     pre_roll_ms: int = _within(300, 0, 2000)
@@ -106,6 +109,15 @@ class Config:
         """Give what is set for a backend, by the names of its options: `options("vad", "webrtc")`."""
         prefix = f"{kind}.{name}."
         return {key.removeprefix(prefix): s.value for key, s in self.settings.items() if key.startswith(prefix)}
+
+    @property
+    def patience(self) -> Patience:
+        """How long a pause is waited for: a silence in milliseconds wins, unless patience was asked for just now."""
+        if self.turn.end_silence_ms and not self.origin("turn.patience").startswith("--"):
+            return fixed(self.turn.end_silence_ms)
+        found = named(self.turn.patience)
+        assert found is not None  # load_config has checked it
+        return found
 
     def origin(self, key: str) -> str:
         """Give where the value of `key` came from."""
@@ -288,11 +300,14 @@ def _check_names(settings: _Layer) -> None:
 
 
 def _check_range(key: str, value: Value, origin: str) -> None:
+    if key == "turn.patience" and named(str(value)) is None:
+        names, (low, high) = ", ".join(PATIENCE), FIXED_S
+        raise _from(origin, ConfigError(f"{key} must be {names} or {low:g} to {high:g} seconds, not {shown(value)}"))
     table, _, name = key.partition(".")
     for declared in fields(_TABLES[table]) if table in _TABLES else ():
         if declared.name == name and declared.metadata:
             low, high = declared.metadata["low"], declared.metadata["high"]
-            if not low <= value <= high:
+            if value != declared.default and not low <= value <= high:
                 raise _from(origin, ConfigError(f"{key} must be from {low} to {high}, not {shown(value)}"))
 
 

@@ -25,7 +25,7 @@ BURST_WINDOW_MS = 160.0
 class EndReason(StrEnum):
     """Why a turn ended."""
 
-    SILENCE = "silence"  # the speaker has been silent for end_silence_ms
+    SILENCE = "silence"  # the speaker has been silent for as long as they are waited for
     MAX_TURN = "max_turn"  # the turn has lasted max_turn_s
 
 
@@ -55,7 +55,8 @@ class SpeechEnded:
 class Endpointer:
     """Find the turns in a stream of speech probabilities, one frame at a time.
 
-    SpeechStarted and SpeechEnded strictly alternate, and a turn never reaches back into the one before it.
+    SpeechStarted and SpeechEnded strictly alternate, and a turn never reaches back into the one before it. How long a
+    pause is waited for is the same each time, unless somebody who has listened to the turn says otherwise: `wait()`.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Endpointer:
         Args:
             frame_ms: how long a frame is.
             min_speech_ms: less speech than this is no turn: a cough, a click.
-            end_silence_ms: this long after the last speech frame, the turn is over.
+            end_silence_ms: this long after the last speech frame, the turn is over, unless `wait()` says otherwise.
             max_turn_s: a turn is cut when it is this long, speech going on or not (never before it has begun).
             threshold: a frame is speech from this probability on; inside a turn, from HYSTERESIS less.
 
@@ -83,8 +84,9 @@ class Endpointer:
             raise ValueError("frame_ms, min_speech_ms, end_silence_ms and max_turn_s must be positive")
 
         def frames(duration_ms: float) -> int:
-            return max(1, math.ceil(duration_ms / frame_ms - 1e-9))  # 16.1 * 1000 is a little over 16100
+            return _whole_frames(duration_ms, frame_ms)
 
+        self._frame_ms = frame_ms
         self._threshold = threshold
         self._start_frames = frames(min_speech_ms)
         # Two more at the least: with long frames the ratio alone would span no dropout.
@@ -92,6 +94,7 @@ class Endpointer:
         self._burst_frames = min(frames(BURST_MS), self._start_frames)
         self._burst_window = max(frames(BURST_WINDOW_MS), self._burst_frames)
         self._end_silence_frames = frames(end_silence_ms)
+        self._wait_frames = self._end_silence_frames  # in the pause under way
         # A turn may be as long as `history_frames` when it begins, and lasts one more at the least.
         self._max_turn_frames = max(frames(max_turn_s * 1000), self._start_window + 1)
         self._recent: deque[bool] = deque(maxlen=max(self._start_window, self._burst_window))
@@ -129,9 +132,10 @@ class Endpointer:
         self._turn_frames += 1
         if is_speech and self._speech_among_last(self._burst_window) >= self._burst_frames:
             self._silence_frames = 0
+            self._wait_frames = self._end_silence_frames
         else:
             self._silence_frames += 1
-        if self._silence_frames >= self._end_silence_frames:
+        if self._silence_frames >= self._wait_frames:
             return self._end(EndReason.SILENCE)
         if self._turn_frames >= self._max_turn_frames:
             return self._end(EndReason.MAX_TURN)
@@ -143,10 +147,25 @@ class Endpointer:
         self._in_turn = True
         self._turn_frames = self._silence_frames = 0
 
+    def wait(self, silence_ms: float) -> None:
+        """End the turn this long after its last speech frame, in this pause; the next one is waited for as usual.
+
+        Rounded up to whole frames. Where the pause is longer already, the turn ends with the next frame, unless that
+        is speech. While speech goes on and between turns there is no pause, and nothing changes.
+
+        Raises:
+            ValueError: If `silence_ms` is not positive and finite.
+        """
+        if not 0 < silence_ms < math.inf:  # nor NaN
+            raise ValueError(f"silence_ms must be positive and finite, not {silence_ms}")
+        if self.silence_frames:
+            self._wait_frames = _whole_frames(silence_ms, self._frame_ms)
+
     def reset(self) -> None:
         """Forget the frames so far; a turn under way is forgotten without a SpeechEnded."""
         self._recent.clear()
         self._in_turn = False
+        self._wait_frames = self._end_silence_frames
 
     def _speech_among_last(self, n_frames: int) -> int:
         return sum(list(self._recent)[-n_frames:])
@@ -164,3 +183,7 @@ class Endpointer:
         ended = SpeechEnded(self._silence_frames, reason)
         self.reset()  # so that the next turn cannot begin inside this one
         return ended
+
+
+def _whole_frames(duration_ms: float, frame_ms: float) -> int:
+    return max(1, math.ceil(duration_ms / frame_ms - 1e-9))  # 16.1 * 1000 is a little over 16100

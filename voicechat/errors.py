@@ -7,6 +7,7 @@ VoiceChatError               exit code 1
     ModelError               1   a recognizer, language model or synthesizer that failed or is not installed
     RemoteError              1   a server that did not answer as it should
     NoSpeechError            4   the input ended and nobody had spoken
+    IncompleteError          3   some of the files of a run could not be transcribed
 """
 
 from __future__ import annotations
@@ -46,3 +47,9 @@ class NoSpeechError(VoiceChatError):
     """Raised when the input has ended and no speech was found in it."""
 
     exit_code = 4
+
+
+class IncompleteError(VoiceChatError):
+    """Raised at the end of a run in which some files failed; those that did not are done."""
+
+    exit_code = 3

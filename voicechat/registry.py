@@ -20,7 +20,7 @@ from typing import Any, Literal
 from voicechat.errors import ConfigError, ModelError
 from voicechat.values import did_you_mean, shown, typed, unknown
 
-PARTS = ("vad", "asr", "llm", "tts")  # what engines are made of
+PARTS = ("vad", "turn_detector", "asr", "llm", "tts")  # what talks and engines are made of
 KINDS = ("engine", *PARTS)
 
 # Engine name -> "module:factory".

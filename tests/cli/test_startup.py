@@ -73,7 +73,7 @@ def test_help_loads_nothing_heavy(arguments):
         ("voicechat talk --asr ", "pocketsphinx"),
         ("voicechat talk --llm ", "skills"),
         ("voicechat talk --tts es", "espeak"),
-        ("voicechat talk --set turn.end", "turn.end_silence_ms=500"),
+        ("voicechat talk --set turn.end", "turn.end_silence_ms=0"),
         ("voicechat config show --profile off", "offline"),
         ("voicechat talk --end", "--end-silence-ms"),
         ("voicechat de", "devices"),

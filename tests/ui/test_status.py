@@ -10,24 +10,38 @@ from rich.console import Console
 from voicechat.types import State
 from voicechat.ui.conversation import Glyphs, Layout
 from voicechat.ui.level_meter import LevelMeter
-from voicechat.ui.status import Status
+from voicechat.ui.status import Keys, Mic, Status
 
 CONSOLE = Console()
 
 
-def status_lines(state: State, columns: int, *, dbfs: float | None = None, after_s: float = 0.0) -> list[str]:
+def status_lines(
+    state: State,
+    columns: int,
+    *,
+    dbfs: float | None = None,
+    after_s: float = 0.0,
+    mic: Mic = Mic(),  # noqa: B008
+    keys: Keys | None = None,
+) -> list[str]:
     meter = LevelMeter()
     if dbfs is not None:
         meter.push(dbfs, 10.0)
     status = Status(Glyphs(), meter)
     status.change(state, 10.0)
-    return [line.plain for line in status.lines(Layout(columns, Glyphs(), CONSOLE), 10.0 + after_s)]
+    return [line.plain for line in status.lines(Layout(columns, Glyphs(), CONSOLE), 10.0 + after_s, mic, keys)]
+
+
+MICS = st.builds(Mic, muted=st.booleans(), push_to_talk=st.booleans(), talking=st.booleans())
+KEYS = st.none() | st.builds(Keys, holds=st.booleans(), typing=st.booleans())
 
 
 @settings(deadline=None)  # slow only where the machine is busy
-@given(st.sampled_from(State), st.integers(8, 300), st.none() | st.floats(-100, 0), st.floats(0, 1e5))
-def test_the_status_never_fills_the_terminal(state: State, columns: int, dbfs: float | None, after_s: float):
-    lines = status_lines(state, columns, dbfs=dbfs, after_s=after_s)
+@given(st.sampled_from(State), st.integers(8, 300), st.none() | st.floats(-100, 0), st.floats(0, 1e5), MICS, KEYS)
+def test_the_status_never_fills_the_terminal(
+    state: State, columns: int, dbfs: float | None, after_s: float, mic: Mic, keys: Keys | None
+):
+    lines = status_lines(state, columns, dbfs=dbfs, after_s=after_s, mic=mic, keys=keys)
 
     assert 1 <= len(lines) <= 2
     assert all(len(line) < columns for line in lines)
@@ -72,3 +86,35 @@ def test_a_talk_without_levels_has_no_meter():
 def test_a_dead_microphone_is_told():
     assert "no signal" in status_lines(State.LISTENING, 100, dbfs=-math.inf, after_s=5.0)[0]
     assert "no signal" not in status_lines(State.LISTENING, 100, dbfs=-math.inf)[0]
+
+
+@pytest.mark.parametrize(
+    ("state", "mic", "keys", "hint"),
+    [
+        (State.LISTENING, Mic(), Keys(), "? shows the keys, q quits"),
+        (State.SPEAKING, Mic(), Keys(), "Esc stops the reply, ? shows the keys"),
+        (State.THINKING, Mic(muted=True), Keys(), "Esc stops the reply, ? shows the keys"),
+        (State.LISTENING, Mic(muted=True), Keys(), "m unmutes, ? shows the keys"),
+        (State.LISTENING, Mic(push_to_talk=True), Keys(), "press space to talk, again to send"),
+        (State.LISTENING, Mic(push_to_talk=True), Keys(holds=True), "hold space to talk, ? shows the keys"),
+        (State.HEARING, Mic(push_to_talk=True, talking=True), Keys(), "press space to send"),
+        (State.HEARING, Mic(push_to_talk=True, talking=True), Keys(holds=True), "release space to send"),
+        (State.SPEAKING, Mic(push_to_talk=True), Keys(typing=True), "Enter sends, Esc leaves"),
+    ],
+)
+def test_the_hint_is_what_can_be_done_now(state: State, mic: Mic, keys: Keys, hint: str):
+    (line,) = status_lines(state, 100, dbfs=-30.0, mic=mic, keys=keys)
+
+    assert line.endswith(f"   {hint}")
+
+
+def test_there_is_a_level_only_while_the_user_is_listened_to():
+    def shown(mic: Mic) -> str:
+        return status_lines(State.LISTENING, 100, dbfs=-30.0, mic=mic, keys=Keys())[0]
+
+    assert "━" in shown(Mic())
+    assert "━" in shown(Mic(push_to_talk=True, talking=True))
+    assert "━" not in shown(Mic(push_to_talk=True))
+    assert "━" not in shown(Mic(muted=True))
+    assert "muted" in shown(Mic(muted=True))
+    assert "muted" in status_lines(State.SPEAKING, 100, mic=Mic(muted=True), keys=Keys())[0]

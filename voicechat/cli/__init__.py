@@ -55,6 +55,7 @@ Exit codes:
   0    all went well
   1    an error, said in one line on stderr
   2    a wrong option, name or setting
+  3    some of the files failed, the others are done
   4    the input ended and nobody had spoken
   130  Ctrl-C
   141  whoever read the output stopped reading

@@ -115,7 +115,7 @@ def _ahead_ms() -> float:
     from voicechat.config import load_config
     from voicechat.listener import PAUSE_MS
 
-    return max(0.0, load_config().turn.end_silence_ms - PAUSE_MS)
+    return max(0.0, load_config().patience.usual_ms - PAUSE_MS)
 
 
 @contextmanager

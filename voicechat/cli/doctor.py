@@ -69,10 +69,10 @@ def doctor(
         int, typer.Option("-v", "--verbose", count=True, callback=more_logging, show_default=False, help="Log more.")
     ] = 0,
 ) -> None:
-    """Find out what keeps this machine from talking, and what to do about it.
+    """Find out what keeps this machine from talking.
 
-    Tries, in this order, all that a live talk needs: the installation, the devices, how loud and how late the
-    microphone hears the speaker, models, disk and GPU.
+    Tries all that a live talk needs (the installation, the devices, how loud and how late the microphone hears the
+    speaker, models, disk, GPU) and says what to do about what is wrong.
     """
     from voicechat.doctor.examination import examine
     from voicechat.doctor.finding import can_talk

@@ -45,7 +45,8 @@ def setup(
     from voicechat.config import load_config
 
     try:
-        SetupDialog(load_config()).run()
+        if not SetupDialog(load_config()).run():
+            typer.echo("nothing was changed")
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("\nnothing was changed")
         raise

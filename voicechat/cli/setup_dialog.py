@@ -41,8 +41,8 @@ class SetupDialog:
         self._console = Console(highlight=False)
         self._portaudio = PortAudio()
 
-    def run(self) -> None:
-        """Ask everything; write the answers if the user wants them kept.
+    def run(self) -> bool:
+        """Ask everything; write the answers if the user wants them kept, and give whether they were.
 
         Raises:
             AudioDeviceError: If there is no microphone or no speaker at all.
@@ -62,11 +62,12 @@ class SetupDialog:
         self._heading("Keep it?")
         for key, value in values.items():
             self._say(f"  {key} = {value!r}" if isinstance(value, str) else f"  {key} = {value}")
-        if not typer.confirm(f"Write this into {printable(str(user_file()), single_line=True)}?", default=True):
-            raise typer.Abort
+        if not self._confirm(f"Write this into {user_file()}?", default=True):
+            return False
         remember_all(values)
         self._say_what_wins(values)
         self._say("Kept. Now: voicechat talk", "bold green")
+        return True
 
     def _microphone(self) -> tuple[Device, float]:
         """Let the user choose a microphone that works; give it, and the noise of the room in dBFS."""
@@ -91,13 +92,14 @@ class SetupDialog:
                 except AudioDeviceError as error:
                     self._say(str(error), "yellow")
                     break
-                answer = self._ask("Did you hear them? (y, n, again)", "y", ("y", "n", "again"))
-            if answer == "y":
+                answer = self._choice("Did you hear them? (yes, no, again)", "yes", ("yes", "no", "again"))
+            if answer == "yes":
                 return device
 
     def _choose(self, kind: Kind, configured: str) -> Device:
         """List the devices of a kind; give the one that is named by its number or part of its name."""
         role = ROLES[kind]
+        self._portaudio.rescan()  # a headset may have been plugged in since
         devices = self._portaudio.devices(kind)
         match_device(devices, None, kind)  # says so if there is none
         listed = [device for device in devices if device.in_default_api] or devices
@@ -110,9 +112,10 @@ class SetupDialog:
         if len(listed) < len(devices):
             self._say(f"  and {len(devices) - len(listed)} more by other host APIs: voicechat devices", "dim")
         while True:
-            answer: str = typer.prompt(f"Which {role}? Its number, or part of its name", default=str(default))
             try:
-                return chosen(answer, listed, devices, kind)
+                return chosen(
+                    self._ask(f"Which {role}? Its number, or part of its name", str(default)), listed, devices, kind
+                )
             except AudioDeviceError as error:
                 self._say(str(error), "yellow")
 
@@ -140,7 +143,7 @@ class SetupDialog:
             finally:
                 mode.restore()
         fine = self._judge(check, hearing.noise_floor_dbfs, clips=hearing.clips)
-        return hearing.noise_floor_dbfs if typer.confirm("Use this microphone?", default=fine) else None
+        return hearing.noise_floor_dbfs if self._confirm("Use this microphone?", default=fine) else None
 
     def _vad(self) -> VoiceActivityDetector:
         name = self._config.talk.vad
@@ -189,13 +192,24 @@ class SetupDialog:
     def _say(self, text: str, style: str = "") -> None:
         self._console.print(Text(printable(text), style))
 
-    def _ask(self, question: str, default: str, answers: Sequence[str]) -> str:
+    def _ask(self, question: str, default: str) -> str:
+        # Not as input's own prompt: that goes through C's stderr, which is silenced as long as PortAudio is there.
+        self._console.print(Text(f"{printable(question, single_line=True)} [{default}]: "), end="")
+        try:
+            return input().strip() or default
+        except EOFError:
+            raise typer.Abort from None
+
+    def _choice(self, question: str, default: str, answers: Sequence[str]) -> str:
         """Ask until the answer is one of `answers`, or begins one."""
         while True:
-            typed = typer.prompt(question, default=default).strip().lower()
+            typed = self._ask(question, default).lower()
             for answer in answers:
-                if typed and answer.startswith(typed):
+                if answer.startswith(typed):
                     return answer
+
+    def _confirm(self, question: str, *, default: bool) -> bool:
+        return self._choice(f"{question} (yes, no)", "yes" if default else "no", ("yes", "no")) == "yes"
 
 
 def chosen(answer: str, listed: Sequence[Device], devices: Sequence[Device], kind: Kind) -> Device:

@@ -16,7 +16,7 @@ _EPILOG = """
 \b
 Examples:
   voicechat talk
-  voicechat talk --mic USB --speaker HDMI --end-silence-ms 900
+  voicechat talk --mic USB --speaker HDMI --patience slow
   voicechat talk --input ask.wav --output reply.wav
   voicechat talk --input one.mp3 --input two.flac --json > talk.jsonl
   sox ask.wav -t wav - | voicechat talk --input - --output - > reply.wav
@@ -53,6 +53,7 @@ KEYS = {
     "profile": "profile",
     "engine": "talk.engine",
     "vad": "talk.vad",
+    "turn_detector": "talk.turn_detector",
     "asr": "talk.asr",
     "llm": "talk.llm",
     "tts": "talk.tts",
@@ -68,6 +69,7 @@ KEYS = {
     "headphones": "audio.headphones",
     "half_duplex": "audio.half_duplex",
     "push_to_talk": "turn.push_to_talk",
+    "patience": "turn.patience",
     "end_silence_ms": "turn.end_silence_ms",
     "min_speech_ms": "turn.min_speech_ms",
     "max_turn_s": "turn.max_turn_s",
@@ -142,6 +144,15 @@ def talk(
             rich_help_panel=_PARTS,
             autocompletion=completion.backends("vad"),
             help="What tells speech from other sound. Key: talk.vad.",
+        ),
+    ] = None,
+    turn_detector: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_PARTS,
+            autocompletion=completion.backends("turn_detector"),
+            help="What tells a pause to think from the end of your turn. Key: talk.turn_detector.",
         ),
     ] = None,
     asr: Annotated[
@@ -260,12 +271,21 @@ def talk(
             help="Listen only while the space bar is held, or between two presses of it. Key: turn.push_to_talk.",
         ),
     ] = None,
+    patience: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_TURNS,
+            help="How long a pause is waited for: fast, normal or slow, longer where you sound as if you went on; "
+            "or seconds, whatever you said. Key: turn.patience.",
+        ),
+    ] = None,
     end_silence_ms: Annotated[
         str | None,
         typer.Option(
             metavar="MS",
             rich_help_panel=_TURNS,
-            help="Silence that ends your turn: 100 to 10000, usually 500; more if you think. Key: turn.end_silence_ms.",
+            help="Silence that ends your turn, whatever you said. Key: turn.end_silence_ms.",
         ),
     ] = None,
     min_speech_ms: Annotated[

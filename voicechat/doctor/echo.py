@@ -71,8 +71,9 @@ def judge_path(echo: Echo | None, *, calibrated_ms: float = 0.0) -> Finding:
         return Finding("echo_path", Status.OK, detail, values=values)
     delay_ms = echo.delay_s * 1000
     values = {"heard": True, "delay_ms": round(delay_ms, 1), "return_loss_db": round(echo.return_loss_db, 1)}
-    side = "weaker" if echo.return_loss_db >= 0 else "louder"
-    detail = f"the speaker is heard {delay_ms:.0f} ms later, {abs(echo.return_loss_db):.0f} dB {side} than it was sent"
+    loss_db = round(echo.return_loss_db)
+    loudness = f"{abs(loss_db)} dB {'weaker' if loss_db > 0 else 'louder'} than" if loss_db else "as loud as"
+    detail = f"the speaker is heard {delay_ms:.0f} ms later, {loudness} it was sent"
     if echo.delay_s > FAR_S:
         fix = "a wire instead of Bluetooth or the network shortens the way; or use headphones"
         return Finding("echo_path", Status.WARN, f"{detail}: far for an echo canceller", fix, values)

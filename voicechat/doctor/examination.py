@@ -128,6 +128,7 @@ class _Process:
                 owed.pop(found["name"], None)
                 yield Finding(**found | {"status": Status(found["status"])})
             else:
+                yield from _skipped(owed, f"needs: {probe.name.replace('_', ' ')}")
                 return
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from voicechat.protocols import VoiceActivityDetector
 from voicechat.types import CAPTURE_RATE
 
 QUIET_S = 2.0
-SPEAK_LIMIT_S = 12.0
+SPEAK_LIMIT_S = 10.0
 LEVEL_S = 0.05  # of sound, per level that is told
 
 Show = Callable[[float], None]  # takes a level in dB of full scale, -inf for digital silence
@@ -71,7 +71,7 @@ class Hearing:
         return None
 
     def listen_to_user(self, vad: VoiceActivityDetector, show: Show) -> SpeechCheck:
-        """Listen until there was enough speech, twelve seconds at most.
+        """Listen until there was enough speech, ten seconds at most.
 
         Raises:
             AudioDeviceError: If the microphone stops.

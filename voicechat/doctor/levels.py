@@ -90,6 +90,8 @@ def judge(samples: np.ndarray, sample_rate: int, *, calibrated_dbfs: float = 0.0
 
 def noise_floor_dbfs(samples: np.ndarray, sample_rate: int) -> float:
     """Give how loud the quieter moments are: a low quantile of short windows' RMS, in dB of full scale."""
+    if not len(samples):
+        return SILENCE_DBFS
     n_window = round(WINDOW_S * sample_rate)
     n_windows = max(1, len(samples) // n_window)
     powers = [float(np.mean(np.square(window, dtype=np.float64))) for window in np.array_split(samples, n_windows)]

@@ -24,7 +24,9 @@ def probe_parts(subject: Subject) -> Iterator[Finding]:
     }
     lacking = {what: need for what, need in lacking.items() if need}
     named = ", ".join(used.values())
-    if lacking:
+    if not used:
+        yield Finding("parts", Status.SKIPPED, "needs: config")
+    elif lacking:
         detail = f"{', '.join(lacking)} cannot be used yet"
         yield Finding("parts", Status.FAIL, detail, "; ".join(dict.fromkeys(lacking.values())), used)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from voicechat.config import Config, TalkConfig, load_config
@@ -38,7 +38,11 @@ def examined(
         if wrong is None:
             raise
         mic, speaker = (str(flags.get(key, "")) for key in ("audio.mic", "audio.speaker"))
-        return Subject(mic=mic, speaker=speaker, canceller=canceller), finding_of(wrong, "config")
+        finding = finding_of(wrong, "config")
+        return (
+            Subject(mic=mic, speaker=speaker, canceller=canceller),
+            replace(finding, fix=finding.fix or f"correct it there, or move {own} away"),
+        )
     where = str(own) if own.exists() else f"there is no {own} yet, and need be none"
     values: dict[str, object] = {"profile": config.profile, "file": str(own), "file_exists": own.exists()}
     return subject_of(config, canceller=canceller), Finding(

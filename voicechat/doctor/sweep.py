@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FADE_S = 0.02  # at both ends, so that nothing clicks
-MIN_SNR_DB = 24.0  # of the response's peak: chance alone made 18.5 dB of it in 200 recordings of noise
+MIN_SNR_DB = 20.0  # of the response's peak: chance alone made 15 dB of it in 400 recordings of noise
 FIRST_ARRIVAL = 0.5  # of the peak: an earlier reflection this strong is the first; distortion stays below
 BEFORE_S, AFTER_S = 0.005, 0.3  # of the first arrival, what counts as the echo
 
@@ -68,7 +68,9 @@ class Sweep:
         heights = np.abs(response[first:])
         if not len(heights) or not heights.max():
             return None
-        noise = np.median(np.abs(response)) / 0.6745  # of a Gaussian, that is its standard deviation
+        # Where less than a whole sweep is left of the recording, its noise is less, too.
+        n_whole = max(1, len(recorded) - round(self.seconds * sample_rate))
+        noise = np.median(np.abs(response[:n_whole])) / 0.6745  # of a Gaussian, that is its standard deviation
         peak = heights.max()
         snr_db = 20 * math.log10(peak / noise) if noise else math.inf
         if snr_db < MIN_SNR_DB:

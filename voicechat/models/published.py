@@ -92,4 +92,24 @@ _MINI_OMNI = Published(
     ),
 )
 
-MODELS = {model.name: model for model in (_MINI_OMNI,)}
+_SMART_TURN = Published(
+    name="smart-turn",
+    summary="Tells a pause to think from the end of your turn, in 23 languages",
+    parts=(
+        Part(
+            folder="model",
+            repository="pipecat-ai/smart-turn-v3",
+            revision="f766f81d3cfdf7737ac64aad813d91bbfd56bf93",
+            licence="BSD-2-Clause",
+            files=(
+                File(
+                    "smart-turn-v3.2-cpu.onnx",
+                    8_679_182,
+                    "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+                ),
+            ),
+        ),
+    ),
+)
+
+MODELS = {model.name: model for model in (_MINI_OMNI, _SMART_TURN)}
