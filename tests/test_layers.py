@@ -51,11 +51,13 @@ LAYERS = {
     "turn": "types",
     "interruption": "types short_sounds",
     "short_sounds": "types",
-    "listener": "errors types protocols endpointer patience interruption",
+    "listener": "errors types protocols endpointer pauses interruption",
+    "pauses": "types protocols patience",
     "floor": "types event_stream turn",
     "responder": "types protocols event_stream floor turn",
     "session": "errors types protocols endpointer event_stream farewell turn listener floor responder",
     "signals": "event_stream",
+    "controls": "session ui",
     "speech": "errors types protocols endpointer",
     "transcribe": "errors types protocols endpointer speech",
     "transcripts": "errors types audio.file_errors ui.sanitize",
@@ -73,8 +75,8 @@ LAYERS = {
     "server": "errors types protocols session",
     "app": (
         "errors types protocols endpointer patience sentences values config_files registry config catalog audio models "
-        "skills vad turn_detector asr llm tts engines event_stream turn interruption listener session signals speech "
-        "transcribe history ui server"
+        "skills vad turn_detector asr llm tts engines event_stream turn interruption pauses listener session signals "
+        "speech controls transcribe history ui server"
     ),
     # The commands about the configuration itself ask it directly; whatever talks goes through app.
     "cli": "errors app ui values config_files registry config catalog",

@@ -35,7 +35,8 @@ from voicechat.event_stream import EventStream
 from voicechat.history.store import ConversationStore
 from voicechat.interruption import InterruptionDetector
 from voicechat.listener import Listener
-from voicechat.protocols import AudioSink, AudioSource, Engine, VoiceActivityDetector
+from voicechat.pauses import Pauses
+from voicechat.protocols import AudioSink, AudioSource, Engine, TurnDetector, VoiceActivityDetector
 from voicechat.registry import load_backend, load_engine
 from voicechat.session import JOIN_TIMEOUT_S, Session
 from voicechat.signals import Signals
@@ -81,7 +82,7 @@ def run_talk(config: Config, request: TalkRequest) -> None:
     with ExitStack() as stack:
         signals = stack.enter_context(Signals(events))
         engine = stack.enter_context(closing(_EngineLoader(config)))
-        listener = _listener(config, request)
+        listener = _listener(config, request, stack)
         source, sink = _ends(config, request, events, stack)
         recorder = _recorder(request, events)
         session = Session(
@@ -233,7 +234,7 @@ def _remember(config: Config, key: str, device: Device, events: EventStream) -> 
         events.put(Notice(f"{key} = {device.full_name!r} is remembered in {user_file()}"))
 
 
-def _listener(config: Config, request: TalkRequest) -> Listener:
+def _listener(config: Config, request: TalkRequest, stack: ExitStack) -> Listener:
     turn = config.turn
     vad: VoiceActivityDetector = load_backend("vad", config.talk.vad, config.options("vad", config.talk.vad))
     endpointer = Endpointer(
@@ -246,10 +247,18 @@ def _listener(config: Config, request: TalkRequest) -> Listener:
         vad,
         endpointer,
         pre_roll_ms=turn.pre_roll_ms,
+        pauses=_pauses(config, request, stack) if config.patience.judges else None,
         interruptions=InterruptionDetector(frame_samples=vad.frame_samples) if config.audio.headphones else None,
         by_key=turn.push_to_talk,
         meter=config.ui.meter and not request.inputs,
     )
+
+
+def _pauses(config: Config, request: TalkRequest, stack: ExitStack) -> Pauses:
+    name = config.talk.turn_detector
+    detector: TurnDetector = load_backend("turn_detector", name, config.options("turn_detector", name))
+    stack.callback(detector.close)
+    return Pauses(detector, config.patience, words=not request.inputs or request.realtime)
 
 
 def _recorder(request: TalkRequest, events: EventStream) -> ConversationStore | None:

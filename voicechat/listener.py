@@ -14,10 +14,12 @@ import numpy as np
 
 from voicechat.endpointer import Endpointer, SpeechEnded, SpeechStarted
 from voicechat.interruption import InterruptionDetector, Step
+from voicechat.pauses import Pauses
 from voicechat.protocols import VoiceActivityDetector
 from voicechat.types import CAPTURE_RATE, Level, Loudness, Utterance
 
 PAUSE_MS = 200.0  # of silence in a turn after which engines may begin, in case the user has said all
+JUDGE_MS = 160.0  # of silence in a turn after which somebody can tell what kind of pause it is
 KEY_PRE_ROLL_MS = 100.0  # whoever presses the talk key speaks after that; before it there may be a reply to hear
 LEVEL_INTERVAL_S = 0.1  # ten levels a second are enough for an eye
 
@@ -53,6 +55,7 @@ class Listener:
     opens and closes utterances, whatever the detectors say.
 
     Args:
+        pauses: says how long a pause is waited for; None: as long as the endpointer waits by itself.
         interruptions: tells an interruption from other sounds during a reply; None: nothing interrupts one.
         by_key: only the talk key opens utterances.
         meter: whether to yield levels.
@@ -64,18 +67,22 @@ class Listener:
         endpointer: Endpointer,
         *,
         pre_roll_ms: float,
+        pauses: Pauses | None = None,
         interruptions: InterruptionDetector | None = None,
         by_key: bool = False,
         meter: bool = False,
     ) -> None:
         self._vad = vad
         self._endpointer = endpointer
+        self._pauses = pauses
         self._interruptions = interruptions
         self._by_key = by_key
         self._frame_s = vad.frame_samples / CAPTURE_RATE
         self._pre_roll_frames = math.ceil(pre_roll_ms / 1000 / self._frame_s)
         self._key_pre_roll_frames = math.ceil(KEY_PRE_ROLL_MS / 1000 / self._frame_s)
         self._pause_frames = max(1, round(PAUSE_MS / 1000 / self._frame_s))
+        self._judge_frames = max(1, round(JUDGE_MS / 1000 / self._frame_s))
+        self._silence_frames = 0  # of the pause under way
         self._paused = False  # whether the open utterance has been told of a pause that lasts
         self._pending = np.zeros(0, np.float32)  # less than one frame, left over from the block before
         # Frames since the last turn and how likely speech is in each; bounded to what a start can reach.
@@ -188,9 +195,10 @@ class Listener:
         self._n_turn_frames += 1
         if self._key_frames is None:
             event = self._endpointer.push(probability)
-            self._tell_of_pauses(utterance)
             if isinstance(event, SpeechEnded):
                 yield self._close(event.silence_frames, captured_at)
+            else:
+                self._follow_pause(utterance)
             return
         self._key_frames.count(speech=probability >= 0.5)
         # While the key is down the user has the word, silent or not; only the longest turn is an end.
@@ -235,13 +243,22 @@ class Listener:
             self._loudness = Loudness.FULL
             yield Loudness.FULL
 
-    def _tell_of_pauses(self, utterance: Utterance) -> None:
-        silence_frames = self._endpointer.silence_frames
+    def _follow_pause(self, utterance: Utterance) -> None:
+        """Let engines begin in a pause that lasts, and have it judged how long it is waited for."""
+        silence_frames, before = self._endpointer.silence_frames, self._silence_frames
+        self._silence_frames = silence_frames
+        if silence_frames == 0:
+            self._resume(utterance)
+            if self._pauses is not None and before >= self._judge_frames:
+                self._pauses.went_on(before * self._frame_s)
+            return
         if not self._paused and silence_frames >= self._pause_frames:
             self._paused = True
             utterance.pause()
-        elif silence_frames == 0 and self._endpointer.in_turn:
-            self._resume(utterance)
+        if self._pauses is not None and silence_frames >= self._judge_frames:
+            wait_ms = self._pauses.wait_ms(utterance, silence_frames * self._frame_s)
+            if wait_ms is not None:
+                self._endpointer.wait(wait_ms)
 
     def _resume(self, utterance: Utterance) -> None:
         if self._paused:
@@ -286,6 +303,9 @@ class Listener:
 
     def _forget(self) -> None:
         self._paused = False
+        self._silence_frames = 0
+        if self._pauses is not None:
+            self._pauses.turn_ended()
         self._key_frames = None
         self._endpointer.reset()
         self._vad.reset()

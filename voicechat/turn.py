@@ -43,7 +43,7 @@ class Turn:
 
     def add_transcript(self, event: UserTranscript) -> UserTranscript:
         """Note the user's words; give the event with the turn filled in."""
-        self.user_text = event.text
+        self.user_text = self.utterance.words = event.text
         return UserTranscript(event.text, final=event.final, turn=self.number)
 
     def add_text(self, event: TextDelta) -> TextDelta:

@@ -113,6 +113,7 @@ class Utterance:
         ended_at: `time.monotonic()` of the last speech frame, None while the user speaks; zero of every latency.
         turn_ended_at: `time.monotonic()` at which the end of the turn was decided, None until then.
         speech_s: from the first speech frame to the last in seconds of audio, however fast it was read.
+        words: what an engine has understood so far, '' while it has not, or if it understands no words.
     """
 
     def __init__(self, *, started_at: float | None = None) -> None:
@@ -121,6 +122,7 @@ class Utterance:
         self.ended_at: float | None = None
         self.turn_ended_at: float | None = None
         self.speech_s = 0.0
+        self.words = ""
         self._earlier_speech_s = 0.0  # in the utterance that this one continues
         self._frames: list[np.ndarray] = []
         self._finished = False
