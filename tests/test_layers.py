@@ -61,9 +61,10 @@ LAYERS = {
     "speech": "errors types protocols endpointer",
     "transcribe": "errors types protocols endpointer speech",
     "transcripts": "errors types audio.file_errors ui.sanitize",
+    "recording": "types audio speech transcripts",
     "recognizer_processes": "errors types protocols registry speech",
     "transcription_app": (
-        "errors types protocols config registry audio speech transcribe transcripts recognizer_processes vad ui"
+        "errors types protocols config registry audio speech transcribe transcripts recording recognizer_processes vad ui"
     ),
     "doctor": (
         "errors types protocols values config_files registry config catalog models.hub models.published "
@@ -87,6 +88,7 @@ LAYERS = {
     "cli.setup": "errors cli config",
     "cli.setup_dialog": "errors protocols cli config config_files registry audio doctor ui",
     "cli.models": "errors cli models values",
+    "cli.transcribe_file": "cli transcription_app",
 }
 
 # Who may import a package that is not ours; one that is missing here is a dependency nobody decided on.

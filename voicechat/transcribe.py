@@ -194,7 +194,8 @@ class Transcription:
     def _ordered(self, items: Iterable[_PieceCut | Event]) -> Iterator[_Ordered]:
         """Have the pieces recognized, several at once, and yield all in the order in which it came."""
         batcher: Batcher[tuple[int, _PieceCut]] = Batcher(
-            size=self._recognizers.batch_size, length=lambda each: len(each[1].piece.stretch.samples)
+            size=self._recognizers.batch_size,
+            length=lambda each: len(each[1].piece.stretch.samples) / CAPTURE_RATE,
         )
         for index, item in enumerate(items):
             if not isinstance(item, _PieceCut):

@@ -75,7 +75,7 @@ def test_what_is_not_here_is_listed_with_its_size_and_licences(capsys):
 
 
 def test_the_list_as_json_names_every_file_and_revision(capsys):
-    [model] = json.loads(output_of(capsys, "list", "--json"))
+    model = json.loads(output_of(capsys, "list", "--json"))[0]
 
     assert (model["name"], model["here"]) == ("mini-omni", "no")
     assert "checkpoint/lit_model.pth" in model["missing"]

@@ -18,7 +18,7 @@ def played(delay_s: float, gain: float, *, speak: bool = False) -> Played:
     """What would be recorded if the sweep left the speaker HEARD_S after the recording's first sample."""
     sounds = [Sweep().samples(CAPTURE_RATE)]
     if speak:
-        sounds += [np.zeros(round(TAIL_S * CAPTURE_RATE), np.float32), echo_left.speech_like(CAPTURE_RATE)]
+        sounds += [np.zeros(round(TAIL_S * CAPTURE_RATE), np.float32), echo_left.speech_like()]
     sound = np.concatenate(sounds)
     n = round((HEARD_S + TAIL_S) * CAPTURE_RATE) + len(sound)
     recorded = echo_left.placed(gain * sound, HEARD_S + delay_s, n)
@@ -27,7 +27,7 @@ def played(delay_s: float, gain: float, *, speak: bool = False) -> Played:
 
 
 def cancel_perfectly(reference: np.ndarray, captured: np.ndarray) -> np.ndarray:
-    """Know the room, 0.1 s and 0.1, and take a hundredth of it for granted."""
+    """Know the room, a tenth, 0.1 s after the reference at the most, but for a hundredth of it."""
     return captured - 0.099 * np.concatenate([np.zeros(1600, np.float32), reference[:-1600]])
 
 
@@ -92,8 +92,9 @@ def test_without_an_echo_the_devices_are_believed():
     assert "by their own account" in finding.detail
 
 
-def test_what_a_canceller_leaves_is_measured_on_what_was_recorded():
-    recording = played(0.1, 0.1, speak=True)
+@pytest.mark.parametrize("delay_s", [0.1, 0.6])
+def test_what_a_canceller_leaves_is_measured_on_what_was_recorded(delay_s):
+    recording = played(delay_s, 0.1, speak=True)
     echo = find(recording)
     finding = judge_left(echo, recording, cancel_perfectly)
 
@@ -101,11 +102,29 @@ def test_what_a_canceller_leaves_is_measured_on_what_was_recorded():
     assert finding.values["reduction_db"] == pytest.approx(30, abs=10)
 
 
+def test_a_canceller_is_judged_once_it_has_learnt_the_room():
+    def cancel(reference: np.ndarray, captured: np.ndarray) -> np.ndarray:
+        learnt = np.arange(len(captured)) > len(captured) // 2
+        return np.where(learnt, cancel_perfectly(reference, captured), captured)
+
+    recording = played(0.1, 0.1, speak=True)
+
+    assert judge_left(find(recording), recording, cancel).values["reduction_db"] == pytest.approx(30, abs=10)
+
+
 def test_a_canceller_that_does_nothing_is_warned_of():
     recording = played(0.1, 0.1, speak=True)
     finding = judge_left(find(recording), recording, cancel_nothing)
 
     assert (finding.status, finding.values["reduction_db"]) == (Status.WARN, 0.0)
+
+
+def test_an_echo_that_the_rooms_noise_drowns_needs_no_canceller():
+    recording = played(0.1, 0.001, speak=True)
+    finding = judge_left(Echo(0.1, 60.0, 30.0), recording, cancel_nothing)
+
+    assert finding.status is Status.OK
+    assert "noise is all that is left" in finding.detail
 
 
 def test_without_a_canceller_or_an_echo_there_is_nothing_to_measure():

@@ -11,14 +11,14 @@ from voicechat.ui.meter_line import MeterLine
 def shown(screen: Screen, levels: list[float], *, step_s: float = 0.1) -> list[str]:
     """Give the rows that are there while the last of the levels is shown."""
     clock = Clock()
-    with MeterLine(screen.console, "you", clock=clock) as meter:
+    with MeterLine(screen.console, "the room", clock=clock) as meter:
         for dbfs in levels:
             clock.now_s += step_s
             meter.show(dbfs)
         return screen.rows
 
 
-@pytest.mark.parametrize("width", [12, 24, 80, 200])
+@pytest.mark.parametrize("width", [4, 12, 24, 80, 200])
 def test_it_is_one_line_that_fits(width):
     rows = shown(Screen(width), [-50.0, -20.0, -3.0])
 

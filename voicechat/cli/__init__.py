@@ -23,6 +23,7 @@ from voicechat.errors import VoiceChatError
 # Command -> what `voicechat --help` says of it. The file of that name is imported when the command is called.
 COMMANDS = {
     "talk": "Talk with the assistant: speak, pause, hear the answer.",
+    "transcribe-file": "Write down what is said in audio and video files.",
     "doctor": "Find out what keeps this machine from talking.",
     "setup": "Choose microphone and speaker; hear and be heard.",
     "devices": "List the microphones and speakers.",
@@ -42,6 +43,7 @@ Examples:
   voicechat talk                                  speak; it answers
   voicechat talk --input ask.wav --output re.wav  from file to file
   voicechat talk --help                           all that it can be told
+  voicechat transcribe-file film.mkv --out film.srt
   voicechat devices                               microphones and speakers
   voicechat config show                           settings and their origins
 

@@ -40,7 +40,7 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in self.summaries and cmd_name not in self.commands:
-            self.commands[cmd_name] = get_command(import_module(f"{self.package}.{cmd_name}").app)
+            self.commands[cmd_name] = get_command(import_module(f"{self.package}.{cmd_name.replace('-', '_')}").app)
         elif cmd_name not in self.summaries and not self.commands:
             for name in self.summaries:  # the error names the nearest of those that are here
                 self.get_command(ctx, name)

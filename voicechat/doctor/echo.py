@@ -16,7 +16,7 @@ from voicechat.audio.playback_stream import PlaybackStream
 from voicechat.audio.portaudio import PortAudio
 from voicechat.audio.priority import clients_first
 from voicechat.audio.resample import Resampler
-from voicechat.doctor.echo_left import Cancel, placed, reduction_db, speech_like
+from voicechat.doctor.echo_left import Cancel, left_of, loudness_dbfs, placed, speech_like
 from voicechat.doctor.finding import Finding, Status
 from voicechat.doctor.probing_process import named_function
 from voicechat.doctor.subject import Subject
@@ -30,9 +30,11 @@ LEAD_S = 0.3  # recorded before anything is played
 TAIL_S = 1.0  # of silence after the sweep: the longest way
 EARLY_S = 0.05  # how much too early a sweep may come by devices' clocks that are a little off
 FAR_S = 0.5  # cancellers follow no longer way by themselves
+AHEAD_S = 0.1  # of its echo, where a canceller gets what was played
 DIFFERS_MS = 50.0  # from what `voicechat setup` measured
 LOUD_DB = -3.0  # an echo that is even stronger than what was played
 GOOD_REDUCTION_DB = 15.0
+DROWNED_DB = 3.0  # above the room's noise, where an echo can hardly be heard
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +97,14 @@ def judge_left(echo: Echo | None, played: Played, cancel: Cancel | None) -> Find
         return Finding(name, Status.SKIPPED, "no echo to cancel")
     first = round((played.heard_s + Sweep().seconds + TAIL_S) * CAPTURE_RATE)
     recorded = played.recorded[first:]
-    weaker_db = reduction_db(cancel, placed(speech_like(CAPTURE_RATE), 0.0, len(recorded)), recorded)
-    values = {"reduction_db": round(weaker_db, 1)}
+    reference_at_s = max(0.0, echo.delay_s - AHEAD_S)  # as a talk's own delay line has it
+    left = left_of(cancel, placed(speech_like(), reference_at_s, len(recorded)), recorded)
+    left_dbfs, noise_dbfs = loudness_dbfs(left), loudness_dbfs(played.recorded[: round(LEAD_S * CAPTURE_RATE)])
+    weaker_db = loudness_dbfs(recorded) - left_dbfs
+    values = {"reduction_db": round(weaker_db, 1), "left_dbfs": round(left_dbfs, 1)}
     detail = f"the echo canceller makes it {weaker_db:.0f} dB weaker"
+    if left_dbfs <= noise_dbfs + DROWNED_DB:
+        return Finding(name, Status.OK, f"{detail}: the room's noise is all that is left", values=values)
     if weaker_db < GOOD_REDUCTION_DB:
         fix = "turn the speaker down (one that distorts cannot be cancelled), or use headphones"
         return Finding(name, Status.WARN, detail, fix, values)
@@ -146,7 +153,7 @@ def play(subject: Subject, *, speak: bool = False) -> Played:
         _poll(recording, speaker, heard_at + len(sound) / speaker.sample_rate + TAIL_S - time.monotonic())
         first_at = recording.first_at()
         return Played(
-            recorded=_resampled(recording.samples(), recording.sample_rate),
+            recorded=_resampled(recording.samples(), recording.sample_rate, CAPTURE_RATE),
             heard_s=heard_at - first_at,
             written_s=written_at - first_at,
             speaker_latency_s=speaker.latency_s,
@@ -158,7 +165,8 @@ def _sound(sample_rate: int, *, speak: bool) -> np.ndarray:
     sweep = Sweep().samples(sample_rate)
     if not speak:
         return sweep
-    return np.concatenate([sweep, np.zeros(round(TAIL_S * sample_rate), np.float32), speech_like(sample_rate)])
+    silence = np.zeros(round(TAIL_S * sample_rate), np.float32)
+    return np.concatenate([sweep, silence, _resampled(speech_like(), CAPTURE_RATE, sample_rate)])
 
 
 def _write(sound: np.ndarray, speaker: PlaybackStream, recording: TimedRecording) -> float:
@@ -182,6 +190,6 @@ def _poll(recording: TimedRecording, speaker: PlaybackStream, seconds: float) ->
         speaker.tend()
 
 
-def _resampled(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    resampler = Resampler(sample_rate, CAPTURE_RATE)
+def _resampled(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    resampler = Resampler(from_rate, to_rate)
     return np.concatenate([resampler.push(samples), resampler.flush()])

@@ -20,31 +20,33 @@ N_PASSES = 4  # over the same sound: a canceller learns the room in the first on
 SEED = 1
 
 
-def speech_like(sample_rate: int) -> np.ndarray:
-    """Make noise that falls off and comes in syllables as speech does, float32 (n,): cancellers are made for that."""
-    n = round(SPOKEN_S * sample_rate)
+def speech_like() -> np.ndarray:
+    """Make noise that falls off and comes in syllables as speech does, float32 (n,) at 16 kHz: cancellers know that."""
+    n = round(SPOKEN_S * CAPTURE_RATE)
     noise = np.random.default_rng(SEED).standard_normal(n)
-    frequencies = np.fft.rfftfreq(n, 1 / sample_rate)
+    frequencies = np.fft.rfftfreq(n, 1 / CAPTURE_RATE)
     spectrum = np.fft.rfft(noise) / np.maximum(frequencies, 200.0)
     spectrum[(frequencies < 100.0) | (frequencies > 7000.0)] = 0
-    at_s = np.arange(n) / sample_rate
+    at_s = np.arange(n) / CAPTURE_RATE
     samples = np.fft.irfft(spectrum, n) * (0.55 - 0.45 * np.cos(2 * np.pi * SYLLABLES_PER_S * at_s))
     rms = math.sqrt(float(np.mean(samples**2)))
     scaled: np.ndarray = (samples * (10 ** (SPOKEN_DBFS / 20) / rms)).astype(np.float32)
     return scaled
 
 
-def reduction_db(cancel: Cancel, played: np.ndarray, recorded: np.ndarray) -> float:
-    """Give how much weaker the recorded echo is after cancelling, in dB, once the canceller has settled.
+def left_of(cancel: Cancel, played: np.ndarray, recorded: np.ndarray) -> np.ndarray:
+    """Give what is left of a recorded echo, float32 (n,) at 16 kHz, once the canceller has settled.
 
     Args:
         played: float32 (n,) at 16 kHz, silent at both ends, so that it can be repeated.
         recorded: likewise, of the same time.
     """
-    n = len(recorded)
-    left = cancel(np.tile(played, N_PASSES), np.tile(recorded, N_PASSES))[-n:]
-    before, after = (float(np.mean(np.square(one, dtype=np.float64))) for one in (recorded, left))
-    return 10 * math.log10(max(before, 1e-20) / max(after, 1e-20))
+    return cancel(np.tile(played, N_PASSES), np.tile(recorded, N_PASSES))[-len(recorded) :]
+
+
+def loudness_dbfs(samples: np.ndarray) -> float:
+    """Give the RMS of samples, (n,), in dB of full scale; -200 for silence."""
+    return 10 * math.log10(max(1e-20, float(np.mean(np.square(samples, dtype=np.float64)))))
 
 
 def placed(samples: np.ndarray, at_s: float, n: int) -> np.ndarray:

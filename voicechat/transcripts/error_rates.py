@@ -17,17 +17,34 @@ from voicechat.transcripts.form import ErrorRates
 _APOSTROPHES = str.maketrans("’‘ʼ`", "''''")
 
 
-def error_rates(reference: str, transcript: str) -> ErrorRates:
-    """Compare a transcript with what was said.
+class Comparison:
+    """Compares transcripts with what was said, each by itself and all together."""
 
-    Raises:
-        ConfigError: If the reference holds no words.
-    """
+    def __init__(self) -> None:
+        self._said: list[str] = []
+        self._heard: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._said)
+
+    def add(self, said: str, heard: str) -> ErrorRates:
+        """Compare a transcript with what was said.
+
+        Raises:
+            ValueError: If nothing was said.
+        """
+        self._said.append(normalized(said))
+        self._heard.append(normalized(heard))
+        return _rates(self._said[-1:], self._heard[-1:])
+
+    def total(self) -> ErrorRates:
+        """Give the rates of all transcripts, in which a long one counts more."""
+        return _rates(self._said, self._heard)
+
+
+def _rates(said: list[str], heard: list[str]) -> ErrorRates:
     import jiwer
 
-    said, heard = normalized(reference), normalized(transcript)
-    if not said:
-        raise ConfigError("a reference must hold words; this one holds none")
     return ErrorRates(words=float(jiwer.wer(said, heard)), characters=float(jiwer.cer(said, heard)))
 
 

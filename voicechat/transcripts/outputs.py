@@ -10,14 +10,36 @@ from pathlib import Path
 
 from voicechat.audio.file_errors import os_reason, printable_path
 from voicechat.errors import AudioFileError, ConfigError
+from voicechat.transcripts.forms import FORMS
 from voicechat.transcripts.sources import Source
 
 MAX_NAME_BYTES = 255  # of one file name, on all common systems
 
 
-def is_file_name(out: str, forms: Sequence[str]) -> bool:
-    """Tell whether `--out` names a file: it has the suffix of a format and is no folder."""
-    return Path(out).suffix.lower().removeprefix(".") in forms and not os.path.isdir(out) and not out.endswith(os.sep)
+def is_file_name(out: str) -> bool:
+    """Tell whether `--out` names a file: one that is there, or that would have a suffix made of letters."""
+    if os.path.isdir(out) or out.endswith((os.sep, "/")):
+        return False
+    return os.path.lexists(out) or Path(out).suffix[1:].isalpha()
+
+
+def form_of_file(out: str, names: Sequence[str]) -> str:
+    """Give the format of the one file that is to be written.
+
+    Args:
+        names: of the formats that were asked for.
+
+    Raises:
+        ConfigError: If those are several, or it cannot be told.
+    """
+    suffix = Path(out).suffix[1:].lower()
+    if len(names) > 1:
+        raise ConfigError(f"--out {printable_path(out)} is one file, and there are {len(names)} formats; name a folder")
+    if names:
+        return names[0]
+    if suffix and suffix not in FORMS and not os.path.exists(out):
+        raise ConfigError(f"cannot tell the format of {printable_path(out)}; name it .{', .'.join(FORMS)}, or --format")
+    return suffix if suffix in FORMS else "txt"
 
 
 def plan(sources: Sequence[Source], out: str, names: Sequence[str]) -> list[dict[str, Path]]:
