@@ -24,8 +24,8 @@ from voicechat.types import (
     TextDelta,
     TurnDone,
     UserTranscript,
-    Utterance,
 )
+from voicechat.utterance import Utterance
 
 FRAME = 320  # samples: 20 ms
 

@@ -6,7 +6,8 @@ import pytest
 from tests.fakes import ArraySource, Talk, silence, speech
 from voicechat.patience import PATIENCE, fixed
 from voicechat.pauses import Pauses
-from voicechat.types import Pause, UserTranscript, Utterance
+from voicechat.types import Pause, UserTranscript
+from voicechat.utterance import Utterance
 
 NORMAL = PATIENCE["normal"]
 

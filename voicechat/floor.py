@@ -11,7 +11,8 @@ import time
 
 from voicechat.event_stream import EventStream
 from voicechat.turn import Origin, Turn
-from voicechat.types import CancelToken, State, StateChanged, Utterance
+from voicechat.types import CancelToken, State, StateChanged
+from voicechat.utterance import Utterance
 
 ORDER = list(State)  # of the states in a turn
 

@@ -16,7 +16,8 @@ from voicechat.endpointer import Endpointer, SpeechEnded, SpeechStarted
 from voicechat.interruption import InterruptionDetector, Step
 from voicechat.pauses import Pauses
 from voicechat.protocols import VoiceActivityDetector
-from voicechat.types import CAPTURE_RATE, Level, Loudness, Utterance
+from voicechat.types import CAPTURE_RATE, Level, Loudness
+from voicechat.utterance import Utterance
 
 PAUSE_MS = 200.0  # of silence in a turn after which engines may begin, in case the user has said all
 JUDGE_MS = 160.0  # of silence in a turn after which somebody can tell what kind of pause it is

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from voicechat.patience import Patience
 from voicechat.protocols import TurnDetector
-from voicechat.types import Pause, Utterance
+from voicechat.types import Pause
+from voicechat.utterance import Utterance
 
 
 class Pauses:

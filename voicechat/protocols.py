@@ -18,8 +18,8 @@ from voicechat.types import (
     ReplyEvent,
     Transcript,
     TurnDone,
-    Utterance,
 )
+from voicechat.utterance import Utterance
 
 
 class AudioSource(Protocol):

@@ -22,7 +22,8 @@ from voicechat.listener import Listener, ListenerEvent, UtteranceClosed, Utteran
 from voicechat.protocols import AnnouncingEngine, AudioSink, AudioSource, Engine, NoticingEngine, TurnRecorder
 from voicechat.responder import Responder
 from voicechat.turn import Origin, Turn
-from voicechat.types import CancelToken, Loudness, Notice, Outcome, State, StateChanged, Utterance
+from voicechat.types import CancelToken, Loudness, Notice, Outcome, State, StateChanged
+from voicechat.utterance import Utterance
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from voicechat.types import AudioChunk, Latency, Outcome, TextDelta, TurnDone, UserTranscript, Utterance
+from voicechat.types import AudioChunk, Latency, Outcome, TextDelta, TurnDone, UserTranscript
+from voicechat.utterance import Utterance
 
 
 class Origin(StrEnum):

@@ -14,16 +14,8 @@ from tests.models.mini_omni.pipelines import noise, tiny_pipeline
 from voicechat.engines.mini_omni import SINGLE_TURNS, MiniOmniEngine, Options
 from voicechat.models.device import DeviceMemoryError
 from voicechat.models.mini_omni.pipeline import Style
-from voicechat.types import (
-    CAPTURE_RATE,
-    AudioDelta,
-    CancelToken,
-    Notice,
-    Severity,
-    TextDelta,
-    UserTranscript,
-    Utterance,
-)
+from voicechat.types import CAPTURE_RATE, AudioDelta, CancelToken, Notice, Severity, TextDelta, UserTranscript
+from voicechat.utterance import Utterance
 
 TIMEOUT_S = 10.0
 SHORT = Options(max_reply_s=1.0, exact_encoder=False)

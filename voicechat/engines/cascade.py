@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from voicechat.protocols import Announcer, ChatModel, Synthesizer, Transcriber
 from voicechat.sentences import sentences
-from voicechat.types import AudioDelta, CancelToken, Message, ReplyEvent, TextDelta, UserTranscript, Utterance
+from voicechat.types import AudioDelta, CancelToken, Message, ReplyEvent, TextDelta, UserTranscript
+from voicechat.utterance import Utterance
 
 T = TypeVar("T")
 

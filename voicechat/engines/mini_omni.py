@@ -22,15 +22,14 @@ from voicechat.types import (
     AudioChunk,
     AudioDelta,
     CancelToken,
-    Draft,
     Message,
     Notice,
     ReplyEvent,
     Severity,
     TextDelta,
     UserTranscript,
-    Utterance,
 )
+from voicechat.utterance import Draft, Utterance
 
 if TYPE_CHECKING:
     from voicechat.models.mini_omni.pipeline import Piece, Pipeline, Precision, Style
