@@ -110,26 +110,27 @@ def test_a_product_is_that_of_the_rounded_weights_whatever_its_shape(m, n, k, bi
 @compiled
 def test_integer_sums_are_exact():
     """The worst case for 32 bits: all weights and activations at their largest, in the longest rows."""
-    for k, m in ((896, 1), (4864, 2), (4864, 7), (2496, 13)):
-        layer = Int8Linear(k, 8)
-        layer.weight.fill_(127).view(8, -1)[4:] *= -1
+    for k, m, n in ((896, 1, 8), (4864, 2, 8), (4864, 7, 8), (2496, 13, 8), (4864, 7, 48), (896, 40, 48)):
+        layer = Int8Linear(k, n)
+        layer.weight.fill_(127).view(n, -1)[n // 2 :] *= -1
         layer.scale.fill_(1.0)
 
         y = layer(torch.full((m, k), -3.0))
 
-        expected = torch.tensor([-3.0 * 127 * k] * 4 + [3.0 * 127 * k] * 4)
-        torch.testing.assert_close(y, expected.expand(m, 8), rtol=1e-6, atol=0)
+        expected = torch.tensor([-3.0 * 127 * k] * (n // 2) + [3.0 * 127 * k] * (n // 2))
+        torch.testing.assert_close(y, expected.expand(m, n), rtol=1e-6, atol=0)
 
 
 @compiled
 @pytest.mark.parametrize("k", [64, 896, 2432, 2496, 4864])
-def test_a_row_gives_the_same_alone_and_in_any_batch(k):
-    layer = linear(k, 300)
-    x = torch.randn(20, k)
+@pytest.mark.parametrize("n", [300, 304])  # some processors have another way for multiples of 16
+def test_a_row_gives_the_same_alone_and_in_any_batch(k, n):
+    layer = linear(k, n, bias=True)
+    x = torch.randn(40, k)
 
     together = layer(x)
 
-    for n_rows in (1, 2, 3, 4, 5, 6, 7, 19):
+    for n_rows in (1, 2, 3, 4, 5, 6, 7, 16, 17, 39):
         assert torch.equal(layer(x[:n_rows]), together[:n_rows])
 
 
@@ -239,6 +240,29 @@ def test_the_compiled_step_is_the_models_own():
 
 
 @compiled
+@pytest.mark.parametrize("n_before", [0, 7])
+@pytest.mark.parametrize("n_new", [2, 5, 12])
+@torch.inference_mode()
+def test_the_compiled_prompt_is_the_models_own(n_before, n_new):
+    quantized = quantize_model(random_model())
+    caches = [KVCache(CONFIG, batch=2, n_positions=24, like=torch.empty(0)) for _ in range(2)]
+    x = torch.randn(1, n_before + n_new, CONFIG.n_embd)
+
+    for cache, forward in zip(caches, (quantized, lambda x, c: MiniOmni.forward(quantized, x, c)), strict=True):
+        row = cache.row(1)
+        if n_before:
+            forward(x[:, :n_before], row)
+        cache.hidden = forward(x[:, n_before:], row)
+        cache.position = row.position
+
+    ours, theirs = caches
+    torch.testing.assert_close(ours.hidden, theirs.hidden, rtol=0, atol=2e-4)
+    torch.testing.assert_close(ours.keys, theirs.keys, rtol=0, atol=2e-4)
+    torch.testing.assert_close(ours.values, theirs.values, rtol=0, atol=2e-4)
+    assert ours.position == theirs.position == n_before + n_new
+
+
+@compiled
 @torch.inference_mode()
 def test_the_compiled_step_works_on_one_row_of_a_batchs_cache():
     quantized = quantize_model(random_model())
@@ -261,6 +285,9 @@ def test_a_full_cache_is_refused_and_not_written_past():
 
     with pytest.raises(ValueError, match="the cache is full: 4 positions"):
         quantized(torch.randn(1, 1, CONFIG.n_embd), cache)
+    cache.position = 2
+    with pytest.raises(ValueError, match="the cache is full: 4 positions"):
+        quantized(torch.randn(1, 3, CONFIG.n_embd), cache)
 
 
 def test_the_8_bit_model_speaks(either_way):

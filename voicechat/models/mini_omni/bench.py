@@ -24,6 +24,7 @@ from voicechat.models.mini_omni.bench_reply import Reply, busy_neighbours, sound
 from voicechat.models.mini_omni.generate import generate_batch
 from voicechat.models.mini_omni.model import KVCache, MiniOmni
 from voicechat.models.mini_omni.snac import SnacDecoder
+from voicechat.models.mini_omni.split import on_matrix_unit
 from voicechat.models.mini_omni.stepping import Row, stepper
 from voicechat.models.mini_omni.tokens import (
     AUDIO_VOCAB,
@@ -35,7 +36,7 @@ from voicechat.models.mini_omni.tokens import (
     n_whisper_frames,
     prompt,
 )
-from voicechat.models.mini_omni.whisper import SAMPLE_RATE, SHORT_MARGIN_S, WhisperEncoder
+from voicechat.models.mini_omni.whisper import SAMPLE_RATE, SHORT_MARGIN_S, WhisperEncoder, log_mel
 
 MAX_BLOCK_BYTES = 1 << 29  # that reading is measured on; more than any cache
 NAIVE_ROUNDS = 2
@@ -113,6 +114,7 @@ class Report:
     kernels: bool  # whether there are any
     plan: Plan
     encoder: Timing  # exact, 30 s
+    encoder_error: float  # root mean square against float32 in torch, relative to the features
     encoder_short: Timing  # the question and SHORT_MARGIN_S of silence
     prefill: Timing
     first_sound: Timing  # from the features on, prefill included
@@ -177,6 +179,9 @@ def _measure(parts: Parts, plan: Plan, progress: Progress) -> Report:
         closeness = _closeness(exact, _logits(model, features, plan))
     features = features.to(_like(model).dtype)
     progress("measuring the encoder")
+    reference = _heard(encoder, plan)
+    if parts.precision == "int8":
+        encoder = on_matrix_unit(encoder)
     long, short = (_encoder(encoder, plan, margin_s) for margin_s in (None, SHORT_MARGIN_S))
     progress("measuring the language model")
     prefill, first_sound = _prefill(model, features, plan), _first_sound(model, voice, features, plan)
@@ -198,6 +203,7 @@ def _measure(parts: Parts, plan: Plan, progress: Progress) -> Report:
         kernels=kernels.library() is not None,
         plan=plan,
         encoder=long,
+        encoder_error=float((_heard(encoder, plan) - reference).norm() / reference.norm()),
         encoder_short=short,
         prefill=prefill,
         first_sound=first_sound,
@@ -232,6 +238,12 @@ def _encoder(encoder: WhisperEncoder, plan: Plan, margin_s: float | None) -> Tim
     question = _question(plan)
     n_rounds = max(2, plan.n_rounds // 4)
     return Timing.of(timed(lambda: encoder.hear(question, margin_s=margin_s), n_rounds))
+
+
+def _heard(encoder: WhisperEncoder, plan: Plan) -> Tensor:
+    heard = encoder.hear(_question(plan))
+    assert heard is not None
+    return heard.features
 
 
 def _prefill(model: MiniOmni, features: Tensor, plan: Plan) -> Timing:
@@ -315,16 +327,16 @@ def _closeness(exact: Tensor, close: Tensor) -> Closeness:
 def _naive(parts: Parts, plan: Plan) -> Naive:
     """Answer as the published code does: all of it after the end of the turn, four whole frames before any sound."""
     model, encoder, voice = parts.model, parts.encoder, parts.voice
-    question, device = _question(plan), _like(parts.model).device
+    question, device = torch.from_numpy(_question(plan)), _like(parts.model).device
+    n_frames = n_whisper_frames(plan.question_s * 1000)
     steps: list[float] = []
     totals = []
     for _ in range(NAIVE_ROUNDS):
         started = time.perf_counter()
-        heard = encoder.hear(question, margin_s=None)
-        assert heard is not None
-        rows = [prompt(task, n_frames=len(heard.features)) for task in (Task.SPEECH_TO_SPEECH, Task.SPEECH_TO_TEXT)]
+        features = encoder(log_mel(question.to(device)))[:n_frames]
+        rows = [prompt(task, n_frames=len(features)) for task in (Task.SPEECH_TO_SPEECH, Task.SPEECH_TO_TEXT)]
         ids = torch.stack(rows).to(device)
-        embedded = model.embed(ids, heard.features)
+        embedded = model.embed(ids, features)
         cache = KVCache(model.config, batch=2, n_positions=embedded.shape[1] + 16, like=_like(model))
         hidden = model(embedded, cache)
         model.lm_head(embedded)  # the head on every position

@@ -26,7 +26,7 @@ def rows(report: Report) -> list[tuple[str, str]]:
     found = [
         ("language model", _where(report)),
         *_load_rows(report),
-        ("encoder, exact (30 s)", _time(report.encoder)),
+        ("encoder, exact (30 s)", f"{_time(report.encoder)}{_encoder_error(report)}"),
         ("encoder, short context", _time(report.encoder_short)),
         (f"prefill of a {plan.question_s:g} s question", _time(report.prefill)),
         ("step while text is written", _step(report.two_rows)),
@@ -128,6 +128,10 @@ def _closeness_rows(report: Report) -> list[tuple[str, str]]:
             f"{picks}; logits differ by {closeness.logit_error:.1%} (root mean square)",
         )
     ]
+
+
+def _encoder_error(report: Report) -> str:
+    return f"; {report.encoder_error:.0e} of the features off float32 in torch" if report.encoder_error else ""
 
 
 def _replies(report: Report) -> list[tuple[str, Reply]]:

@@ -124,12 +124,12 @@ class Int8MiniOmni(MiniOmni):
         self._compiled: _CompiledBlocks | None = None
 
     def forward(self, x: Tensor, cache: KVCache) -> Tensor:
-        """As MiniOmni's; a single position runs in one compiled call where that is possible."""
-        if x.shape[1] != 1 or not _CompiledBlocks.can_run(self.config):
+        """As MiniOmni's; one position of each row, or many of one row, run in one compiled call where that can be."""
+        if 1 not in x.shape[:2] or not _CompiledBlocks.can_run(self.config):
             return super().forward(x, cache)
         if self._compiled is None:
             self._compiled = _CompiledBlocks(self)
-        return self._compiled.step(x, cache, self._rope_tables(x))
+        return self._compiled.run(x, cache, self._rope_tables(x))
 
     def threads(self) -> AbstractContextManager[None]:
         """As MiniOmni's: the kernels have threads of their own, which torch's would hinder."""
@@ -184,24 +184,22 @@ class _CompiledBlocks:
         sizes = (config.n_embd, config.intermediate_size, config.n_head * config.head_size)
         return kernels.library() is not None and all(size % K_MULTIPLE == 0 for size in sizes)
 
-    def step(self, x: Tensor, cache: KVCache, rope: tuple[Tensor, Tensor]) -> Tensor:
-        """(B, 1, n_embd) -> (B, n_embd), as MiniOmni.forward."""
+    def run(self, x: Tensor, cache: KVCache, rope: tuple[Tensor, Tensor]) -> Tensor:
+        """(B, 1, n_embd) or (1, T, n_embd) -> (B, n_embd), as MiniOmni.forward."""
         compiled = kernels.library()
         assert compiled is not None
-        position, n_positions = cache.position, min(cache.keys.shape[3], len(rope[0]))
-        if position >= n_positions:
+        position, n_new, n_positions = cache.position, x.shape[1], min(cache.keys.shape[3], len(rope[0]))
+        if position + n_new > n_positions:
             raise ValueError(f"the cache is full: {n_positions} positions")
-        hidden = x[:, 0].float().contiguous().clone()
+        rows = x.flatten(0, 1).float().clone(memory_format=torch.contiguous_format)
         stride = cache.keys.stride()
         seen = kernels.Cache(cache.keys.data_ptr(), cache.values.data_ptr(), *stride[:3], position)
         cos, sin = (table[position].data_ptr() for table in rope)
-        failed = compiled.decode(
-            self._sizes, self._blocks, self._last_norm.data_ptr(), seen, cos, sin, len(hidden), hidden.data_ptr()
-        )
-        if failed:
-            raise MemoryError("no memory for a decoding step")
-        cache.position = position + 1
-        return hidden
+        last_norm = self._last_norm.data_ptr()
+        if compiled.decode(self._sizes, self._blocks, last_norm, seen, cos, sin, len(rows), n_new, rows.data_ptr()):
+            raise MemoryError(f"no memory for {len(rows)} positions")
+        cache.position = position + n_new
+        return rows[-len(x) :]
 
 
 def _compiled_block(block: Any) -> kernels.Block:

@@ -81,6 +81,25 @@ class Cache(ctypes.Structure):
     ]
 
 
+class Packed(ctypes.Structure):
+    _fields_ = [("hi", _POINTER), ("lo", _POINTER), ("bias", _POINTER), ("n", _INT64), ("k", _INT64)]
+
+
+class Norm(ctypes.Structure):
+    _fields_ = [("weight", _POINTER), ("bias", _POINTER)]
+
+
+class EncoderLayer(ctypes.Structure):
+    _fields_ = [
+        *((name, Norm) for name in ("norm_1", "norm_2")),
+        *((name, Packed) for name in ("qkv", "out", "up", "down")),
+    ]
+
+
+class EncoderSizes(ctypes.Structure):
+    _fields_ = [*((name, _INT64) for name in ("width", "n_heads", "hidden")), ("norm_eps", ctypes.c_float)]
+
+
 _SIGNATURES: dict[str, tuple[list[Any], Any]] = {
     "set_threads": ([ctypes.c_int], ctypes.c_int),
     "linear_int8": ([ctypes.POINTER(Matrix), _POINTER, _INT64, _POINTER], ctypes.c_int),
@@ -91,7 +110,7 @@ _SIGNATURES: dict[str, tuple[list[Any], Any]] = {
             _POINTER,
             ctypes.POINTER(Cache),
             *[_POINTER] * 2,
-            _INT64,
+            *[_INT64] * 2,
             _POINTER,
         ],
         ctypes.c_int,
@@ -101,6 +120,24 @@ _SIGNATURES: dict[str, tuple[list[Any], Any]] = {
     "unit_front": (
         [ctypes.POINTER(Unit), *[_POINTER, _INT64] * 3, _INT64, _INT64, *[_POINTER] * 4],
         ctypes.c_int,
+    ),
+    "amx_usable": ([], ctypes.c_int),
+    "encoder_workspace": ([ctypes.POINTER(EncoderSizes), _INT64], _INT64),
+    "encoder_front": (
+        [
+            ctypes.POINTER(EncoderSizes),
+            *[ctypes.POINTER(Packed)] * 2,
+            _POINTER,
+            _INT64,
+            _POINTER,
+            _INT64,
+            *[_POINTER] * 2,
+        ],
+        None,
+    ),
+    "encoder_layer": (
+        [ctypes.POINTER(EncoderSizes), ctypes.POINTER(EncoderLayer), *[_INT64] * 2, *[_POINTER] * 2],
+        None,
     ),
     "read_bytes": ([_POINTER, _INT64], _INT64),
     "prefer_large_pages": ([_POINTER, _INT64], None),

@@ -24,6 +24,7 @@ from voicechat.models.mini_omni import checkpoint, snac_checkpoint, whisper
 from voicechat.models.mini_omni.generate import Sampling, generate, generate_batch
 from voicechat.models.mini_omni.model import MiniOmni
 from voicechat.models.mini_omni.snac import FRAME_SAMPLES, SAMPLE_RATE, SnacDecoder
+from voicechat.models.mini_omni.split import on_matrix_unit
 from voicechat.models.mini_omni.tokenizer import TextTokenizer
 from voicechat.models.mini_omni.tokens import N_LAYERS, Step, Task, frames, prompt
 from voicechat.models.mini_omni.whisper import MIN_SAMPLES, Heard, WhisperEncoder
@@ -159,8 +160,9 @@ def load(folder: Path, *, device: str = "cpu", precision: Precision = "int8") ->
             model: MiniOmni = checkpoint.load_int8(folder / "checkpoint")
         else:
             model = checkpoint.load(folder / "checkpoint", device=device, dtype=getattr(torch, precision))
+        encoder = whisper.load(whisper.located(folder), device=device)
         return Pipeline(
-            encoder=whisper.load(whisper.located(folder), device=device),
+            encoder=on_matrix_unit(encoder) if precision == "int8" else encoder,  # to 16 bits, which 8 do not see
             model=model,
             voice=snac_checkpoint.load(folder / "snac"),
             tokenizer=TextTokenizer(folder / "checkpoint" / "tokenizer.json"),

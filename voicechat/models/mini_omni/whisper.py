@@ -73,12 +73,15 @@ class Block(nn.Module):
         self.final_layer_norm = nn.LayerNorm(width)
         self.n_heads = config.n_heads
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(T, width) -> the same."""
+    def forward(self, x: Tensor, n_out: int | None = None) -> Tensor:
+        """(T, width) -> (n_out, width): the first n_out positions, or all."""
         y = self.self_attn_layer_norm(x)
-        q, k, v = (self._heads(self.self_attn[name](y)) for name in ("q_proj", "k_proj", "v_proj"))
+        q, k, v = (
+            self._heads(self.self_attn[name](y[:n]))
+            for name, n in (("q_proj", n_out), ("k_proj", None), ("v_proj", None))
+        )
         mixed = F.scaled_dot_product_attention(q, k, v)[0].transpose(0, 1).flatten(1)
-        x = x + self.self_attn["out_proj"](mixed)
+        x = x[:n_out] + self.self_attn["out_proj"](mixed)
         y = self.final_layer_norm(x)
         out: Tensor = x + self.fc2(F.gelu(self.fc1(y)))
         return out
@@ -130,25 +133,26 @@ class WhisperEncoder(nn.Module):
             n_mels += n_mels % 2
         weight = self.layer_norm.weight
         mel = log_mel(torch.from_numpy(np.ascontiguousarray(heard, np.float32)).to(weight.device), n_mels)
-        features = self._encode(mel.to(weight.dtype), stopped)
+        features = self._encode(mel.to(weight.dtype), stopped, n_frames)
         if features is None:
             return None
-        return Heard(features[:n_frames], len(heard) / SAMPLE_RATE, len(audio) / SAMPLE_RATE)
+        return Heard(features, len(heard) / SAMPLE_RATE, len(audio) / SAMPLE_RATE)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Encode log-mels (n_mels, T), T even, up to WINDOW_MELS: features (T / 2, width)."""
-        features = self._encode(mel, None)
+        features = self._encode(mel, None, mel.shape[1] // 2)
         assert features is not None
         return features
 
-    def _encode(self, mel: Tensor, stopped: Callable[[], bool] | None) -> Tensor | None:
+    def _encode(self, mel: Tensor, stopped: Callable[[], bool] | None, n_out: int) -> Tensor | None:
+        """Give the first n_out features; of the last layer the others need only be keys and values."""
         x = F.gelu(self.conv1(mel[None]))
         x = F.gelu(self.conv2(x))[0].T
         x = x + self.embed_positions.weight[: len(x)]
         for layer in self.layers:
             if stopped is not None and stopped():
                 return None
-            x = layer(x)
+            x = layer(x, n_out if layer is self.layers[-1] else None)
         normed: Tensor = self.layer_norm(x)
         return normed
 

@@ -1,5 +1,5 @@
-/* One new position through all blocks of the decoder, for one or two rows: what model.py does in some 25 small steps
-   a block, without their cost, and without asking for Python's lock a thousand times a second.
+/* New positions through all blocks of the decoder, one for each of some replies or many of one prompt: what model.py does
+   in some 25 small steps a block, without their cost, and without asking for Python's lock a thousand times a second.
 
    Sizes are those of ModelConfig; width, hidden and n_head * head_size are multiples of 64. */
 
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elementary.h"
 #include "pool.h"
 #include "products.h"
 
@@ -23,7 +24,7 @@ typedef struct {
 
 typedef struct {
   float *keys, *values; /* (n_blocks, rows, n_groups, n_positions, head_size), n_positions a multiple of four */
-  int64_t block_stride, row_stride, group_stride, position;
+  int64_t block_stride, row_stride, group_stride, position; /* how many positions are filled */
 } Cache;
 
 static void rms_norm(const float *x, const float *weight, int64_t width, float eps, float *out) {
@@ -42,24 +43,9 @@ static void rotate(float *head, const float *cos, const float *sin, int64_t size
   }
 }
 
-/* e^x to 2e-7 of it, in a form that the compiler vectorizes; x is clamped to where the result is a normal float. */
-static inline float exponential(float x) {
-  x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-  float power = rintf(x * 1.44269504f);
-  float rest = fmaf(power, -0.693359375f, x);
-  rest = fmaf(power, 2.12194440e-4f, rest);
-  float series = fmaf(fmaf(fmaf(fmaf(fmaf(1.9875691e-4f, rest, 1.3981999e-3f), rest, 8.3334519e-3f), rest,
-                                4.1665795e-2f), rest, 1.6666665e-1f), rest, 5.0000001e-1f);
-  series = fmaf(series, rest * rest, rest) + 1.0f;
-  int32_t bits = ((int32_t)power + 127) << 23;
-  float scale;
-  memcpy(&scale, &bits, sizeof scale);
-  return series * scale;
-}
-
 /* The products of a query with four keys, and the sum of four values: four at a time keep the processor busy. */
 
-enum { FOUR = 4 };
+enum { FOUR = 4, MANY = 8 }; /* more rows than that are shared among the threads */
 
 static void dot_four(const float *query, const float *keys, int64_t size, float scale, float *out) {
   const float *k1 = keys + size, *k2 = k1 + size, *k3 = k2 + size;
@@ -96,81 +82,146 @@ static void gate_row(const void *job, int64_t row) {
 /* silu(gate) * up. */
 void gate(const float *gate_up, int64_t n_rows, int64_t hidden, float *out) {
   Gating job = {gate_up, out, hidden};
-  run(gate_row, &job, n_rows);
+  if (n_rows > MANY) {
+    run(gate_row, &job, n_rows);
+  } else {
+    for (int64_t row = 0; row < n_rows; row++) gate_row(&job, row);
+  }
 }
 
 typedef struct {
   const Sizes *sizes;
   const Cache *cache;
-  const float *cos, *sin; /* (head_size,), of this position */
-  int64_t block;
-  float *qkv; /* (rows, n_groups, heads_per_group + 2, head_size): the queries, the key and the value of each group */
+  const float *cos, *sin; /* (n_positions, head_size), from the first new position on */
+  int64_t block, n_positions, n_padded;
+  float *qkv;    /* (rows, n_groups, heads_per_group + 2, head_size): the queries, the key and the value of each group */
   float *scores; /* (rows, n_groups, n_padded): for the positions so far, up to a multiple of four */
-  int64_t n_padded;
-  float *mixed; /* (rows, n_groups, heads_per_group, head_size) */
+  float *mixed;  /* (rows, n_groups, heads_per_group, head_size) */
 } Attention;
 
-/* One group of one row: rotate, remember the key and the value, and mix the values for each of the queries. */
+/* Where a new row belongs: many positions are all of one row of the cache, in their order. */
+typedef struct {
+  int64_t position;
+  float *keys, *values, *heads;
+  const float *cos, *sin;
+} Place;
+
+static Place place_of(const Attention *a, int64_t piece) {
+  int64_t size = a->sizes->head_size, row = piece / a->sizes->n_groups, group = piece % a->sizes->n_groups;
+  int64_t index = a->n_positions > 1 ? row : 0, cache_row = a->n_positions > 1 ? 0 : row;
+  int64_t offset =
+    a->block * a->cache->block_stride + cache_row * a->cache->row_stride + group * a->cache->group_stride;
+  float *heads = a->qkv + piece * (a->sizes->heads_per_group + 2) * size;
+  return (Place){a->cache->position + index, a->cache->keys + offset, a->cache->values + offset, heads,
+                 a->cos + index * size, a->sin + index * size};
+}
+
+/* One group of one row: rotate, and remember the key and the value. */
+static void remember(const void *job, int64_t piece) {
+  const Attention *a = job;
+  Place at = place_of(a, piece);
+  int64_t size = a->sizes->head_size, n_heads = a->sizes->heads_per_group;
+  for (int64_t head = 0; head <= n_heads; head++) rotate(at.heads + head * size, at.cos, at.sin, size);
+  memcpy(at.keys + at.position * size, at.heads + n_heads * size, (size_t)size * sizeof(float));
+  memcpy(at.values + at.position * size, at.heads + (n_heads + 1) * size, (size_t)size * sizeof(float));
+}
+
+/* Mix the values so far for each of the group's queries. */
 static void attend(const void *job, int64_t piece) {
   const Attention *a = job;
-  const Sizes *sizes = a->sizes;
-  const Cache *cache = a->cache;
-  int64_t size = sizes->head_size, n_heads = sizes->heads_per_group, n = cache->position + 1;
-  int64_t row = piece / sizes->n_groups, group = piece % sizes->n_groups;
-  int64_t offset = a->block * cache->block_stride + row * cache->row_stride + group * cache->group_stride;
-  float *keys = cache->keys + offset, *values = cache->values + offset;
-  float *heads = a->qkv + piece * (n_heads + 2) * size, *scores = a->scores + piece * a->n_padded;
-  for (int64_t head = 0; head <= n_heads; head++) rotate(heads + head * size, a->cos, a->sin, size);
-  memcpy(keys + cache->position * size, heads + n_heads * size, (size_t)size * sizeof(float));
-  memcpy(values + cache->position * size, heads + (n_heads + 1) * size, (size_t)size * sizeof(float));
-  float scale = 1.0f / sqrtf((float)size);
+  Place at = place_of(a, piece);
+  int64_t size = a->sizes->head_size, n_heads = a->sizes->heads_per_group, n = at.position + 1;
+  int64_t n_padded = (n + FOUR - 1) / FOUR * FOUR;
+  float *scores = a->scores + piece * a->n_padded, scale = 1.0f / sqrtf((float)size);
   for (int64_t head = 0; head < n_heads; head++) {
     float *mixed = a->mixed + (piece * n_heads + head) * size, largest = -INFINITY, sum = 0.0f;
-    for (int64_t j = 0; j < n; j += FOUR) dot_four(heads + head * size, keys + j * size, size, scale, scores + j);
+    for (int64_t j = 0; j < n; j += FOUR)
+      dot_four(at.heads + head * size, at.keys + j * size, size, scale, scores + j);
     for (int64_t j = 0; j < n; j++) largest = scores[j] > largest ? scores[j] : largest;
     for (int64_t j = 0; j < n; j++) scores[j] = exponential(scores[j] - largest);
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < n; j++) sum += scores[j];
-    for (int64_t j = n; j < a->n_padded; j++) scores[j] = 0.0f;
+    for (int64_t j = n; j < n_padded; j++) scores[j] = 0.0f;
     memset(mixed, 0, (size_t)size * sizeof(float));
-    for (int64_t j = 0; j < n; j += FOUR) add_four(scores + j, values + j * size, size, mixed);
+    for (int64_t j = 0; j < n; j += FOUR) add_four(scores + j, at.values + j * size, size, mixed);
     for (int64_t i = 0; i < size; i++) mixed[i] /= sum;
   }
 }
 
-/* x float (rows, width): the embedded position in, the normed last hidden state out; cos and sin (head_size,) are its
-   angles. The keys and values of the position are written to the cache. Give 0, or -1 if there is no memory. */
+static void remember_and_attend(const void *job, int64_t piece) {
+  remember(job, piece);
+  attend(job, piece);
+}
+
+typedef struct {
+  float *x;         /* (rows, width) */
+  const float *add; /* likewise, or NULL */
+  const float *norm;
+  float *normed;
+  int64_t width;
+  float eps;
+} Adding;
+
+static void add_row(const void *job, int64_t row) {
+  const Adding *a = job;
+  float *x = a->x + row * a->width;
+  const float *add = a->add ? a->add + row * a->width : NULL;
+  if (add != NULL)
+    for (int64_t i = 0; i < a->width; i++) x[i] += add[i];
+  rms_norm(x, a->norm, a->width, a->eps, a->normed + row * a->width);
+}
+
+/* x += add, and its norm; what is added may be where the norm goes. */
+static void add_and_norm(const Sizes *sizes, int64_t n_rows, float *x, const float *add, const float *norm,
+                         float *normed) {
+  Adding job = {x, add, norm, normed, sizes->width, sizes->norm_eps};
+  if (n_rows > MANY) {
+    run(add_row, &job, n_rows);
+  } else {
+    for (int64_t row = 0; row < n_rows; row++) add_row(&job, row);
+  }
+}
+
+/* x float (n_rows, width): the embedded positions in, in their last rows the normed last hidden states out; cos and sin
+   (n_positions, head_size) are their angles. Either n_positions is 1, and each row is another reply's, or they are the
+   rows of one, and only the last one's state is given. Keys and values are written to the cache. Give 0, or -1 if
+   there is no memory. */
 int decode(const Sizes *sizes, const Block *blocks, const float *last_norm, const Cache *cache, const float *cos,
-           const float *sin, int64_t n_rows, float *x) {
-  int64_t width = sizes->width, hidden = sizes->hidden;
-  int64_t n_mixed = sizes->n_groups * sizes->heads_per_group * sizes->head_size;
-  int64_t n_qkv = sizes->n_groups * (sizes->heads_per_group + 2) * sizes->head_size;
-  int64_t n_padded = (cache->position + FOUR) / FOUR * FOUR, n_scores = sizes->n_groups * n_padded;
-  size_t n_floats = (size_t)(n_rows * (width + n_qkv + n_mixed + n_scores + 3 * hidden));
+           const float *sin, int64_t n_rows, int64_t n_positions, float *x) {
+  int64_t width = sizes->width, hidden = sizes->hidden, n_groups = sizes->n_groups;
+  int64_t n_mixed = n_groups * sizes->heads_per_group * sizes->head_size;
+  int64_t n_qkv = n_groups * (sizes->heads_per_group + 2) * sizes->head_size;
+  int64_t n_padded = (cache->position + n_positions + FOUR - 1) / FOUR * FOUR;
+  size_t n_floats = (size_t)(n_rows * (width + n_qkv + n_mixed + n_groups * n_padded + 3 * hidden));
   float *normed = malloc(n_floats * sizeof *normed);
   if (normed == NULL) return -1;
   float *qkv = normed + n_rows * width, *mixed = qkv + n_rows * n_qkv, *scores = mixed + n_rows * n_mixed;
-  float *gate_up = scores + n_rows * n_scores, *gated = gate_up + n_rows * 2 * hidden;
+  float *gate_up = scores + n_rows * n_groups * n_padded, *gated = gate_up + n_rows * 2 * hidden;
   int failed = 0;
+  add_and_norm(sizes, n_rows, x, NULL, blocks->norm_1, normed);
   for (int64_t b = 0; b < sizes->n_blocks; b++) {
     const Block *block = blocks + b;
-    Attention attention = {sizes, cache, cos, sin, b, qkv, scores, n_padded, mixed};
-    for (int64_t row = 0; row < n_rows; row++)
-      rms_norm(x + row * width, block->norm_1, width, sizes->norm_eps, normed + row * width);
+    Attention attention = {sizes, cache, cos, sin, b, n_positions, n_padded, qkv, scores, mixed};
     failed |= linear_int8(&block->attn, normed, n_rows, qkv);
-    run(attend, &attention, n_rows * sizes->n_groups);
+    if (n_positions > 1) { /* a query sees the keys of all that came before */
+      run(remember, &attention, n_rows * n_groups);
+      run(attend, &attention, n_rows * n_groups);
+    } else {
+      run(remember_and_attend, &attention, n_rows * n_groups);
+    }
+    if (n_positions > 1 && b == sizes->n_blocks - 1) { /* of the others there were only keys and values to make */
+      mixed += (n_rows - 1) * n_mixed;
+      x += (n_rows - 1) * width;
+      n_rows = 1;
+    }
     failed |= linear_int8(&block->proj, mixed, n_rows, normed);
-    for (int64_t i = 0; i < n_rows * width; i++) x[i] += normed[i];
-    for (int64_t row = 0; row < n_rows; row++)
-      rms_norm(x + row * width, block->norm_2, width, sizes->norm_eps, normed + row * width);
+    add_and_norm(sizes, n_rows, x, normed, block->norm_2, normed);
     failed |= linear_int8(&block->gate_up, normed, n_rows, gate_up);
-    Gating gating = {gate_up, gated, hidden};
-    for (int64_t row = 0; row < n_rows; row++) gate_row(&gating, row);
+    gate(gate_up, n_rows, hidden, gated);
     failed |= linear_int8(&block->down, gated, n_rows, normed);
-    for (int64_t i = 0; i < n_rows * width; i++) x[i] += normed[i];
+    int last = b == sizes->n_blocks - 1;
+    add_and_norm(sizes, n_rows, x, normed, last ? last_norm : block[1].norm_1, last ? x : normed);
   }
-  for (int64_t row = 0; row < n_rows; row++)
-    rms_norm(x + row * width, last_norm, width, sizes->norm_eps, x + row * width);
   free(normed);
   return failed;
 }

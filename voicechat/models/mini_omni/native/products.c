@@ -4,8 +4,8 @@
    small that the sum is exact in 32 bits, in any order: 12 to 15 bits, which cost no more than 8 where the time goes
    into reading weights, and which keep the small values beside an outlier.
 
-   k is a multiple of 64, n of 4; all arrays are contiguous. AVX512-VNNI is written out, the rest is left to the
-   compiler's vectorizer. */
+   k is a multiple of 64, n of 4; all arrays are contiguous. AVX512-VNNI and, for many rows, AMX are written out, the
+   rest is left to the compiler's vectorizer. */
 
 #define _DEFAULT_SOURCE /* madvise */
 #include "products.h"
@@ -21,6 +21,7 @@
 #include <immintrin.h>
 #endif
 
+#include "amx.h"
 #include "pool.h"
 
 /* A tile is ROWS weight rows by up to TILE activation rows, CHUNK columns at once if they are many, so that it stays in
@@ -159,12 +160,112 @@ static void product_piece(const void *job, int64_t piece) {
   }
 }
 
-/* As many rows as make long streams, and still some pieces for each thread. */
-static int64_t rows_per_piece(int64_t n, int64_t k) {
+#ifdef HAS_AMX
+/* Many rows at once: 16 bits are 256 times a signed byte and an unsigned one, so that two products of bytes, summed in
+   32 bits, give the same integers. The weights are the left factor, as they lie; the activations are packed. */
+
+enum { K_STEP = 64, TILE_SIZE = TILE_ROWS * TILE_BYTES };
+
+typedef struct {
+  const Product *product;
+  uint8_t *high, *low; /* [m / 16][k / 64][16 fours of k][16 rows][4] */
+} Packed;
+
+static void pack_rows(const void *job, int64_t piece) {
+  const Packed *packed = job;
+  const Product *p = packed->product;
+  int64_t k = p->matrix->k, first = piece * TILE_ROWS;
+  uint8_t *to_high = packed->high + first * k, *to_low = packed->low + first * k;
+  for (int64_t column = 0; column < k; column += K_STEP, to_high += TILE_SIZE, to_low += TILE_SIZE) {
+    _Alignas(64) uint8_t high[TILE_SIZE] = {0}, low[TILE_SIZE] = {0};
+    for (int64_t row = 0; row < TILE_ROWS && first + row < p->m; row++)
+      for (int64_t i = 0; i < K_STEP; i += 32) {
+        __m512i q = _mm512_loadu_si512(p->q + (first + row) * k + column + i);
+        _mm256_store_si256((__m256i *)(low + row * K_STEP + i), _mm512_cvtepi16_epi8(q));
+        _mm256_store_si256((__m256i *)(high + row * K_STEP + i), _mm512_cvtepi16_epi8(_mm512_srai_epi16(q, 8)));
+      }
+    transpose_16((const int32_t *)high, 16, (int32_t *)to_high, 16);
+    transpose_16((const int32_t *)low, 16, (int32_t *)to_low, 16);
+  }
+}
+
+/* Write 16 rows of weights times 16 of activations. */
+static void write_sums(const Product *p, int64_t n, int64_t m, const int32_t *high, const int32_t *low) {
+  _Alignas(64) int32_t sums[TILE_ROWS * TILE_ROWS];
+  for (int i = 0; i < TILE_ROWS * TILE_ROWS; i++) sums[i] = (int32_t)((uint32_t)high[i] * 256 + (uint32_t)low[i]);
+  transpose_16(sums, TILE_ROWS, sums, TILE_ROWS);
+  const float *scale = p->matrix->scale + n, *bias = p->matrix->bias ? p->matrix->bias + n : NULL;
+  for (int64_t row = 0; row < TILE_ROWS && m + row < p->m; row++) {
+    float *y = p->y + (m + row) * p->matrix->n + n, q_scale = p->q_scale[m + row];
+    for (int i = 0; i < TILE_ROWS; i++) y[i] = q_scale * scale[i] * (float)sums[row * TILE_ROWS + i];
+    if (bias != NULL)
+      for (int i = 0; i < TILE_ROWS; i++) y[i] += bias[i];
+  }
+}
+
+static void tiles_piece(const void *job, int64_t piece) {
+  const Packed *packed = job;
+  const Product *p = packed->product;
+  int64_t k = p->matrix->k, first = piece * p->piece_rows;
+  int64_t end = first + p->piece_rows < p->matrix->n ? first + p->piece_rows : p->matrix->n;
+  _Alignas(64) int32_t sums[4][TILE_ROWS * TILE_ROWS];
+  _tile_loadconfig(&whole_tiles);
+  for (int64_t n = first; n < end; n += 2 * TILE_ROWS) {
+    int64_t next = n + TILE_ROWS < end ? n + TILE_ROWS : n; /* the last may be alone */
+    for (int64_t m = 0; m < p->m; m += TILE_ROWS) {
+      const int8_t *w = p->matrix->w + n * k, *w_next = p->matrix->w + next * k;
+      const uint8_t *high = packed->high + m * k, *low = packed->low + m * k;
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+      for (int64_t i = 0; i < k; i += K_STEP, high += TILE_SIZE, low += TILE_SIZE) {
+        _tile_loadd(6, high, TILE_BYTES);
+        _tile_loadd(4, w + i, k);
+        _tile_dpbssd(0, 4, 6);
+        _tile_loadd(7, low, TILE_BYTES);
+        _tile_dpbsud(1, 4, 7);
+        _tile_loadd(5, w_next + i, k);
+        _tile_dpbssd(2, 5, 6);
+        _tile_dpbsud(3, 5, 7);
+      }
+      _tile_stored(0, sums[0], TILE_BYTES);
+      _tile_stored(1, sums[1], TILE_BYTES);
+      _tile_stored(2, sums[2], TILE_BYTES);
+      _tile_stored(3, sums[3], TILE_BYTES);
+      write_sums(p, n, m, sums[0], sums[1]);
+      if (next > n) write_sums(p, next, m, sums[2], sums[3]);
+    }
+  }
+  _tile_release();
+}
+
+/* Give 0, or -1 if there is no memory. */
+static int product_of_tiles(Product *product) {
+  int64_t n = product->matrix->n, k = product->matrix->k, n_tiles = (product->m + TILE_ROWS - 1) / TILE_ROWS;
+  uint8_t *memory = malloc((size_t)(2 * n_tiles * TILE_ROWS * k));
+  if (memory == NULL) return -1;
+  Packed packed = {product, memory, memory + n_tiles * TILE_ROWS * k};
+  run(pack_rows, &packed, n_tiles);
+  run(tiles_piece, &packed, (n + product->piece_rows - 1) / product->piece_rows);
+  free(memory);
+  return 0;
+}
+
+static int fits_tiles(const Matrix *matrix, int64_t m) {
+  return m > TILE && matrix->n % TILE_ROWS == 0 && amx_usable();
+}
+#else
+static int fits_tiles(const Matrix *matrix, int64_t m) { return (void)matrix, (void)m, 0; }
+static int product_of_tiles(Product *product) { return (void)product, -1; }
+#endif
+
+/* As many rows, a multiple of `step`, as make long streams, and still some pieces for each thread. */
+static int64_t rows_per_piece(int64_t n, int64_t k, int64_t step) {
   int64_t rows = n / (4 * n_threads());
   rows = rows < PIECE_BYTES / k ? rows : PIECE_BYTES / k;
-  rows = (rows < PIECE_ROWS ? rows : PIECE_ROWS) / ROWS * ROWS;
-  return rows < ROWS ? ROWS : rows;
+  rows = (rows < PIECE_ROWS ? rows : PIECE_ROWS) / step * step;
+  return rows < step ? step : rows;
 }
 
 /* x float (m, k), y float (m, n). Give 0, or -1 if there is no memory. */
@@ -172,16 +273,20 @@ int linear_int8(const Matrix *matrix, const float *x, int64_t m, float *y) {
   int64_t k = matrix->k;
   int16_t *q = malloc((size_t)(m * k) * sizeof *q + (size_t)m * sizeof(float));
   if (q == NULL) return -1;
-  int64_t piece_rows = rows_per_piece(matrix->n, k);
+  int on_tiles = fits_tiles(matrix, m), failed = 0;
+  int64_t piece_rows = rows_per_piece(matrix->n, k, on_tiles ? 32 : ROWS);
   Product product = {matrix, x, q, (float *)(q + m * k), y, m, piece_rows};
   if (m > TILE) {
     run(quantize_row, &product, m);
   } else {
     for (int64_t row = 0; row < m; row++) quantize_row(&product, row);
   }
-  run(product_piece, &product, (matrix->n + piece_rows - 1) / piece_rows);
+  if (on_tiles)
+    failed = product_of_tiles(&product);
+  else
+    run(product_piece, &product, (matrix->n + piece_rows - 1) / piece_rows);
   free(q);
-  return 0;
+  return failed;
 }
 
 /* The floor that every product is measured against: read n bytes in the order of the products, and do no more. */
