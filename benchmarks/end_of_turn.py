@@ -4,7 +4,7 @@ Claims, each at no more false cut-offs than the fixed silence that it is held ag
     At 5% false cut-offs the rules leave at most 0.85 of the dead air on what they were not tuned on, and nowhere more.
     `--patience fast`, `normal` and `slow` as they are never leave more than a silence that cuts off as rarely.
     `normal` waits at most 400 ms (median) from the last sound of a finished turn.
-    Judging the pauses takes at most 0.5% of one core while somebody speaks.
+    Judging the pauses takes at most 1% of one core while somebody speaks.
 
 Measured as livekit/eot-bench does (github.com/livekit/eot-bench, its "Evaluation Model"): every silence of 100 ms or
 more that the voice activity detector hears in a turn is a span, and the last one is the end. A span is judged once,
@@ -67,7 +67,7 @@ from voicechat.vad import webrtc
 DEAD_AIR_RATIO_LIMIT = 0.85
 NOWHERE_ABOVE = 1.0
 MEDIAN_WAIT_LIMIT_MS = 400.0
-CORE_PERCENT_LIMIT = 0.5
+CORE_PERCENT_LIMIT = 1.0
 FALSE_CUT_OFFS = 0.05
 JUDGED_AFTER_MS = 160.0
 SPAN_MS = 100.0

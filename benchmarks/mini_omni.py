@@ -16,18 +16,18 @@ import argparse
 import json
 import sys
 
-from voicechat.config import TurnConfig
 from voicechat.listener import PAUSE_MS
 from voicechat.models.device import choose
 from voicechat.models.mini_omni import bench, bench_parts
 from voicechat.models.mini_omni.bench_report import as_json, failures, rows
+from voicechat.patience import PATIENCE
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    plan = bench.Plan(ahead_ms=TurnConfig().end_silence_ms - PAUSE_MS, n_neighbours=1, naive=True)
+    plan = bench.Plan(ahead_ms=PATIENCE["normal"].usual_ms - PAUSE_MS, n_neighbours=1, naive=True)
     parts = bench_parts.at_random("int8", choose("cpu"))
     report = bench.measure(parts, plan, lambda text: print(text, file=sys.stderr, flush=True))
     if arguments.json:

@@ -31,16 +31,16 @@ def test_the_surer_it_is_the_shorter_the_wait(patience: Patience, one, other, ea
 def test_a_score_that_jitters_does_not_jump(patience: Patience, probability, earlier_s):
     wait_ms = patience.wait_ms(probability, earlier_s=earlier_s)
 
-    assert abs(wait_ms - patience.wait_ms(min(1.0, probability + 0.01), earlier_s=earlier_s)) <= 50
+    assert abs(wait_ms - patience.wait_ms(min(1.0, probability + 0.01), earlier_s=earlier_s)) <= 61
 
 
 @pytest.mark.parametrize("name", PATIENCE)
-def test_no_score_costs_more_than_about_a_second(name):
-    assert PATIENCE[name].limit_ms - PATIENCE[name].shortest_ms <= 1100
+def test_no_score_costs_more_than_a_second(name):
+    assert PATIENCE[name].wait_ms(0.0) - PATIENCE[name].wait_ms(1.0) <= 1000
 
 
 def test_slow_is_more_patient_than_normal_and_normal_than_fast_whatever_the_score():
-    for probability in (None, 0.0, 0.3, 0.5, 0.7, 1.0):
+    for probability in (None, 0.0, 0.3, 0.5, 0.6, 0.7, 1.0):
         waits_ms = [PATIENCE[name].wait_ms(probability) for name in ("fast", "normal", "slow")]
         assert waits_ms == sorted(set(waits_ms))
 
@@ -48,13 +48,13 @@ def test_slow_is_more_patient_than_normal_and_normal_than_fast_whatever_the_scor
 def test_who_pauses_for_long_is_given_longer_but_only_in_doubt():
     patience = PATIENCE["normal"]
 
-    assert patience.wait_ms(0.1, earlier_s=(1.1,)) > patience.wait_ms(0.1)
+    assert patience.wait_ms(0.1, earlier_s=(1.2,)) > patience.wait_ms(0.1)
     assert patience.wait_ms(0.1, earlier_s=(0.3,)) == patience.wait_ms(0.1)
-    assert patience.wait_ms(0.9, earlier_s=(1.1,)) == patience.wait_ms(0.9)
+    assert patience.wait_ms(0.9, earlier_s=(1.2,)) == patience.wait_ms(0.9)
 
 
 def test_a_habit_is_forgotten_after_some_pauses():
-    assert PATIENCE["normal"].wait_ms(0.1, earlier_s=(1.1, *[0.2] * 6)) == PATIENCE["normal"].wait_ms(0.1)
+    assert PATIENCE["normal"].wait_ms(0.1, earlier_s=(1.2, *[0.2] * 6)) == PATIENCE["normal"].wait_ms(0.1)
 
 
 @pytest.mark.parametrize("unknown", [None, math.nan])

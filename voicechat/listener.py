@@ -19,7 +19,7 @@ from voicechat.protocols import VoiceActivityDetector
 from voicechat.types import CAPTURE_RATE, Level, Loudness
 from voicechat.utterance import Utterance
 
-PAUSE_MS = 200.0  # of silence in a turn after which engines may begin, in case the user has said all
+PAUSE_MS = 60.0  # of silence in a turn after which engines may begin, in case the user has said all: two frames
 JUDGE_MS = 160.0  # of silence in a turn after which somebody can tell what kind of pause it is
 KEY_PRE_ROLL_MS = 100.0  # whoever presses the talk key speaks after that; before it there may be a reply to hear
 LEVEL_INTERVAL_S = 0.1  # ten levels a second are enough for an eye

@@ -45,6 +45,7 @@ def test_keys_are_commands_and_typed_text_is_a_message():
         typist.type("q")
         assert typist.told("command") == "quit"
         assert typist.ended() == 0
+        assert typist.saw("\x1b[?25h")
         assert typist.settings == typist.before
         assert modes_are_off(typist.screen)
 
@@ -59,7 +60,6 @@ def test_the_terminal_is_restored_whatever_ends_the_talk(end: str | signal.Signa
     if typing and end in ("q", "r"):
         pytest.skip("is typed then")
     with Typist(kitty=True) as typist:
-        typist.told("holds", True)
         assert quiet(typist.settings)
         if typing:
             typist.type("thalf a mess")
@@ -70,6 +70,7 @@ def test_the_terminal_is_restored_whatever_ends_the_talk(end: str | signal.Signa
             typist.process.send_signal(end)
 
         assert typist.ended() == code
+        assert typist.saw("\x1b[<u")
         assert typist.settings == typist.before
         assert modes_are_off(typist.screen)
         assert typist.kitty_flags == 0
@@ -86,7 +87,6 @@ def test_ctrl_c_of_a_terminal_that_leaves_signals_to_itself_works_as_ever():
 
 def test_a_terminal_that_reports_releases_has_the_talk_key_held():
     with Typist(kitty=True) as typist:
-        typist.told("holds", True)
         typist.type("\x1b[32;1:1;32u")
         assert typist.told("command") == "talk-down"
         typist.type("\x1b[32;1:2;32u\x1b[32;1:2;32u\x1b[32;1:3u")
@@ -108,11 +108,11 @@ def test_who_would_rather_press_twice_is_not_asked_to_hold():
 def test_a_suspended_talk_gives_the_terminal_back_and_takes_it_again(stop: str):
     kitty = stop != "\x1a"
     with Typist(kitty=kitty, shell=True) as typist:
-        typist.told("holds", kitty)
         typist.type("thalf")
         typist.told("line", "half")
         typist.type(stop)
         typist.told("stopped")
+        assert typist.saw("\x1b[?2004l")
         assert typist.settings == typist.before
         assert modes_are_off(typist.screen)
         assert typist.kitty_flags == 0
@@ -132,7 +132,6 @@ def test_a_suspended_talk_gives_the_terminal_back_and_takes_it_again(stop: str):
 
 def test_a_talk_that_was_stopped_from_outside_takes_the_terminal_again():
     with Typist(kitty=True, shell=True) as typist:
-        typist.told("holds", True)
         typist.stop_from_outside()
 
         typist.type("fg\n")
@@ -144,12 +143,13 @@ def test_a_talk_that_was_stopped_from_outside_takes_the_terminal_again():
         assert typist.kitty_flags == 31
         typist.type("q")
         assert typist.ended() == 0
+        assert typist.saw("\x1b[<u")
         assert typist.settings == typist.before
         assert typist.kitty_flags == 0
 
 
 def test_no_answer_of_the_terminal_is_left_for_the_shell():
-    with Typist(kitty=True) as typist:
+    with Typist(kitty=True, settled=False) as typist:
         typist.process.terminate()
         typist.ended()
 

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 TIMEOUT_S = 30.0
+QUESTION = re.compile(rb"\x1b\[(\?|>|<|=)?(\d*)(u|c)")  # and what tells the terminal about the kitty protocol
 
 # Shows a talk in which nothing is said and tells on stderr, as JSON lines, what was asked for with keys.
 PROGRAM = """
@@ -88,14 +89,17 @@ class Typist:
         hold: whether the program asks for releases.
         kitty: whether the terminal knows the kitty keyboard protocol.
         shell: run it below a shell, so that it can be stopped and continued.
+        settled: begin when the program has all the answers of the terminal that it asks for first.
 
     Attributes:
         before: the terminal's settings from before the program was started.
         threads: the names of the program's threads.
     """
 
-    def __init__(self, *, hold: bool = True, kitty: bool = False, shell: bool = False) -> None:
+    def __init__(self, *, hold: bool = True, kitty: bool = False, shell: bool = False, settled: bool = True) -> None:
         self._kitty = kitty
+        self._n_questions = (1 + kitty) * hold if settled else 0
+        self._n_answers = 0
         self._flags = [0]  # of the kitty protocol, as a stack
         self._master, self._slave = os.openpty()
         self.before = termios.tcgetattr(self._slave)
@@ -121,6 +125,11 @@ class Typist:
         for thread in self._threads:
             thread.start()
         self.threads = self.told("threads")
+        with self._written:
+            assert self._written.wait_for(lambda: self._n_answers >= self._n_questions, TIMEOUT_S)
+        if self._n_questions:
+            self.type("m")
+            self.told("command", "mute")
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -181,19 +190,21 @@ class Typist:
         return self.process.wait(TIMEOUT_S)
 
     def _watch(self) -> None:
-        answered = 0
+        written, answered = b"", 0
         with suppress(OSError):  # how Linux tells that the other end is closed
             while data := os.read(self._master, 65536):
-                with self._written:
-                    self._screen += data
-                    self._written.notify_all()
-                for match in re.finditer(rb"\x1b\[(\?|>|<|=)?(\d*)(u|c)", self._screen[answered:]):
+                written += data
+                for match in QUESTION.finditer(written, answered):
                     self._answer(*(group.decode() if group else "" for group in match.groups()))
-                answered = len(self._screen)
+                    answered = match.end()
+                with self._written:
+                    self._screen = written
+                    self._written.notify_all()
 
     def _answer(self, kind: str, number: str, final: str) -> None:
         if final == "c":
             self.type("\x1b[?62;4c")
+            self._n_answers += 1
         elif self._kitty and kind == "?":
             self.type(f"\x1b[?{self.kitty_flags}u")
         elif self._kitty and kind == ">":

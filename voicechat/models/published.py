@@ -112,4 +112,65 @@ _SMART_TURN = Published(
     ),
 )
 
-MODELS = {model.name: model for model in (_MINI_OMNI, _SMART_TURN)}
+
+def _whisper(name: str, summary: str, n_bytes: int, *, licence: str = "Apache-2.0", known: bool = False) -> Published:
+    """Describe a checkpoint of OpenAI's; whisper-small's files are known, since Mini-Omni uses two of them, too."""
+    ears = _MINI_OMNI.parts[1]
+    generation = "71565b8ef50d0bf7a1193ed4bbed195b94e70c18894d81bba2f1233dcec3ab53"
+    files = (
+        File("config.json", 1_970),
+        File("generation_config.json", 3_868, generation if known else ""),
+        File("tokenizer.json", 2_480_466),
+        File("model.safetensors", n_bytes),
+    )
+    checksummed = {file.name: file for file in ears.files} if known else {}
+    part = Part(
+        folder="checkpoint",
+        repository=f"openai/{name}",
+        revision=ears.revision if known else "main",
+        licence=licence,
+        files=tuple(checksummed.get(file.name, file) for file in files),
+    )
+    return Published(name, summary, (part,))
+
+
+_MOONSHINE = Published(
+    name="moonshine-base",
+    summary="Speech to text, English; takes as long as what was said is long: quick to answer on a CPU",
+    parts=(
+        Part(
+            folder="checkpoint",
+            repository="UsefulSensors/moonshine-base",
+            revision="main",
+            licence="MIT",
+            files=(
+                File("config.json", 1_100),
+                File("generation_config.json", 170),
+                File("preprocessor_config.json", 220),
+                File("tokenizer.json", 3_760_000),
+                File("tokenizer_config.json", 164_000),
+                File("model.safetensors", 246_000_000),
+            ),
+        ),
+    ),
+)
+
+MODELS = {
+    model.name: model
+    for model in (
+        _MINI_OMNI,
+        _SMART_TURN,
+        _whisper("whisper-tiny", "Speech to text in 99 languages; fastest, roughest", 151_061_672),
+        _whisper("whisper-base", "Speech to text in 99 languages; fast", 290_403_936),
+        _whisper("whisper-small", "Speech to text in 99 languages; for most CPUs", 966_995_080, known=True),
+        _whisper("whisper-medium", "Speech to text in 99 languages; slow without a GPU", 3_055_544_304),
+        _whisper("whisper-large-v3", "Speech to text in 99 languages; best, for a GPU", 3_087_130_976),
+        _whisper(
+            "whisper-large-v3-turbo",
+            "Speech to text in 99 languages; nearly as good, eight times faster; no translation",
+            1_617_824_864,
+            licence="MIT",
+        ),
+        _MOONSHINE,
+    )
+}

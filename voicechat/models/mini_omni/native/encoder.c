@@ -294,13 +294,14 @@ static void attend(const void *job, int64_t piece) {
           p->size / STEP, scores + key, n_padded, 0);
   float scale = 1.0f / sqrtf((float)p->size);
   for (int64_t row = 0; row < n_rows; row++) {
-    float *score = scores + row * n_padded, largest = -INFINITY;
-#pragma omp simd simdlen(16) reduction(max : largest)
-    for (int64_t i = 0; i < p->n; i++) largest = score[i] > largest ? score[i] : largest;
+    float *score = scores + row * n_padded;
     for (int64_t i = p->n; i < n_padded; i++) score[i] = -INFINITY;
+    __m512 most = _mm512_loadu_ps(score);
+    for (int64_t i = 16; i < n_padded; i += 16) most = _mm512_max_ps(most, _mm512_loadu_ps(score + i));
+    __m512 largest = _mm512_set1_ps(_mm512_reduce_max_ps(most));
     __m512 sums = _mm512_setzero_ps();
     for (int64_t i = 0; i < n_padded; i += 16) {
-      __m512 distance = _mm512_sub_ps(_mm512_loadu_ps(score + i), _mm512_set1_ps(largest));
+      __m512 distance = _mm512_sub_ps(_mm512_loadu_ps(score + i), largest);
       __m512 weight = exponential_16(_mm512_mul_ps(distance, _mm512_set1_ps(scale)));
       sums = _mm512_add_ps(sums, weight);
       split_16(weight, hi + row * n_padded + i, lo + row * n_padded + i);
