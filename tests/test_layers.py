@@ -44,7 +44,7 @@ LAYERS = {
     "skills": "errors types farewell",
     "vad": "errors types audio.mp3 audio.resample models",
     "turn_detector": "errors types models",
-    "asr": "errors types audio.mp3 audio.resample models",
+    "asr": "errors types utterance audio.mp3 audio.resample models",
     "llm": "errors types audio.mp3 audio.resample models skills",
     "tts": "errors types audio.mp3 audio.resample models",
     "engines": "errors types utterance protocols sentences registry audio.mp3 audio.resample models vad asr llm tts",
