@@ -77,7 +77,7 @@ class FakeStream:
 class DeviceClock:
     """Stands in for StreamClock, which trusts that both clocks run."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, monotonic: Any = None) -> None:
         self._stream = stream
 
     def now(self) -> float:

@@ -252,6 +252,43 @@ def test_a_skeleton_has_every_tensor_and_no_memory():
     assert torch.nn.Linear(3, 2).weight.device.type == "cpu"
 
 
+def test_tensors_are_read_into_memory_that_is_there(tmp_path):
+    save_file(STATE, tmp_path / "x.safetensors")
+    state = {name: torch.empty_like(tensor) for name, tensor in STATE.items()}
+
+    weights.read_into(state, tmp_path / "x.safetensors")
+
+    assert all(torch.equal(state[name], STATE[name]) for name in STATE)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data[:-1], "b has another size"),
+        (lambda data: data[:20], "was changed while it was read"),
+        (lambda data: data.replace(b'"b"', b'"c"'), "was changed while it was read"),
+        (lambda data: b"\xff" * 8 + data[8:], "was changed while it was read"),
+        (lambda data: b"", "was changed while it was read"),
+    ],
+)
+def test_a_file_that_changes_before_it_is_read_is_refused_in_one_line(tmp_path, change, said):
+    path = tmp_path / "x.safetensors"
+    save_file(STATE, path)
+    path.write_bytes(change(path.read_bytes()))
+
+    with pytest.raises(ModelError, match=said) as error:
+        weights.read_into({name: torch.empty_like(tensor) for name, tensor in STATE.items()}, path)
+
+    assert "\n" not in str(error.value)
+
+
+def test_tensors_of_another_size_are_not_read(tmp_path):
+    save_file(STATE, tmp_path / "x.safetensors")
+
+    with pytest.raises(ModelError, match="b has another size"):
+        weights.read_into({"b": torch.empty(4, dtype=torch.float16)}, tmp_path / "x.safetensors")
+
+
 def test_tensors_are_read_one_by_one(tmp_path):
     save_file(STATE, tmp_path / "x.safetensors")
 

@@ -111,9 +111,8 @@ def test_a_suspended_talk_gives_the_terminal_back_and_takes_it_again(stop: str):
         typist.type("thalf")
         typist.told("line", "half")
         typist.type(stop)
-        typist.told("stopped")
+        assert typist.told("restored")
         assert typist.saw("\x1b[?2004l")
-        assert typist.settings == typist.before
         assert modes_are_off(typist.screen)
         assert typist.kitty_flags == 0
         assert "\x1b[?25h" in typist.screen.rpartition("\x1b[?25l")[2]
@@ -124,6 +123,7 @@ def test_a_suspended_talk_gives_the_terminal_back_and_takes_it_again(stop: str):
 
         assert typist.told("typed") == "half done"
         assert quiet(typist.settings)
+        assert typist.saw("\x1b[>31u", times=2 * kitty)
         assert typist.kitty_flags == (31 if kitty else 0)
         typist.type("q")
         assert typist.ended() == 0
@@ -133,6 +133,7 @@ def test_a_suspended_talk_gives_the_terminal_back_and_takes_it_again(stop: str):
 def test_a_talk_that_was_stopped_from_outside_takes_the_terminal_again():
     with Typist(kitty=True, shell=True) as typist:
         typist.stop_from_outside()
+        assert not typist.told("restored")
 
         typist.type("fg\n")
         assert typist.saw("\x1b[?2004h", times=2)
@@ -140,6 +141,7 @@ def test_a_talk_that_was_stopped_from_outside_takes_the_terminal_again():
 
         assert typist.told("command") == "mute"
         assert quiet(typist.settings)
+        assert typist.saw("\x1b[=31u")
         assert typist.kitty_flags == 31
         typist.type("q")
         assert typist.ended() == 0

@@ -80,6 +80,7 @@ def test_without_a_live_region_help_and_the_microphone_are_lines_that_stay():
     with log_of(screen, keyboard, live=False) as log:
         keyboard.type("?")
         log.tick()
+        keyboard.type("m")
         log.tick()
         log.show_mic(Mic(muted=True))
         log.show_mic(Mic(muted=True))

@@ -28,7 +28,7 @@ from voicechat.ui.keyboard import Keyboard
 from voicechat.ui.log import RichLog
 
 def tell(**fields):
-    print(json.dumps(fields), file=sys.stderr, flush=True)
+    sys.stderr.write(json.dumps(fields) + "\\n")  # in one piece, wherever it is stopped
 
 if os.environ.get("SHELL_ABOVE") is None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -56,13 +56,14 @@ with RichLog(keys=keyboard) as log:
             tell(line=typed)
 """
 
-# Does what a shell does with a job: runs the program in the foreground and, each time it stops, first tells and takes
-# the terminal, then gives it back and continues.
+# Does what a shell does with a job: runs the program in the foreground and, each time it stops, takes the terminal,
+# sets it as it was, and tells whether it was so already; then, when something is typed, gives it back and continues.
 SHELL = """
 import fcntl, json, os, signal, subprocess, sys, termios
 
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+settings = termios.tcgetattr(0)
 os.environ["SHELL_ABOVE"] = "1"
 job = os.fork()
 if job == 0:
@@ -75,7 +76,9 @@ while True:
     if not os.WIFSTOPPED(status):
         sys.exit(os.waitstatus_to_exitcode(status))
     os.tcsetpgrp(0, os.getpgrp())
-    print(json.dumps({"stopped": True}), file=sys.stderr, flush=True)
+    restored = termios.tcgetattr(0) == settings
+    termios.tcsetattr(0, termios.TCSANOW, settings)
+    sys.stderr.write(json.dumps({"restored": restored}) + "\\n")
     os.read(0, 1)
     os.tcsetpgrp(0, job)
     os.killpg(job, signal.SIGCONT)
@@ -173,10 +176,8 @@ class Typist:
             return self._written.wait_for(lambda: self.screen.count(text) >= times, TIMEOUT_S)
 
     def stop_from_outside(self) -> None:
-        """Stop the job below the shell with a signal that it cannot see, and set the terminal as shells do then."""
+        """Stop the job below the shell with a signal that it cannot see."""
         os.killpg(os.tcgetpgrp(self._master), signal.SIGSTOP)
-        self.told("stopped")
-        termios.tcsetattr(self._slave, termios.TCSANOW, self.before)
 
     def unread(self) -> bytes:
         """Take what is left in the terminal for whoever reads it next."""

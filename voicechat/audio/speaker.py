@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from voicechat.audio.devices import Device
+from voicechat.audio.echo_reference import EchoReference
 from voicechat.audio.gain import Gain
 from voicechat.audio.microphone import ignore_notice
 from voicechat.audio.playback_stream import PlaybackStream
@@ -110,6 +111,7 @@ class Speaker:
         notify: gets a line for the user: a lost device, or one that is back.
         sample_rate: Hz to open the device at, None for its own.
         backend: what copies the blocks, `callback_backend()` by default.
+        reference: gets what the device consumes, for an echo canceller.
 
     Raises:
         AudioDeviceError: If there is no such speaker or it cannot be opened.
@@ -125,6 +127,7 @@ class Speaker:
         notify: Callable[[Notice], None] = ignore_notice,
         sample_rate: int | None = None,
         backend: object = None,
+        reference: EchoReference | None = None,
     ) -> None:
         # Serializes all that is below, and every use of the stream, between write(), finish(), flush() and heard_s().
         self._lock = threading.Lock()
@@ -140,7 +143,9 @@ class Speaker:
         self._n_heard = 0  # on that stream, as far as it is taken out of the queue
 
         def open_stream(device: Device) -> PlaybackStream:
-            return PlaybackStream(device, buffer_ms=buffer_ms, sample_rate=sample_rate, backend=backend)
+            return PlaybackStream(
+                device, buffer_ms=buffer_ms, sample_rate=sample_rate, backend=backend, reference=reference
+            )
 
         self._keeper = StreamKeeper(portaudio, "output", wanted, open_stream, lock=self._lock, wait=wait, notify=notify)
         self._rate = 0  # Hz, of the queue

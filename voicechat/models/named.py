@@ -24,9 +24,9 @@ def folder_of(name: str) -> Path:
     if name in MODELS:
         return hub.locate(name) / MODELS[name].parts[0].folder
     path = Path(name).expanduser()
-    if (path / "config.json").is_file():
+    if name and (path / "config.json").is_file():
         return path
-    if path.is_dir():
+    if name and path.is_dir():
         raise ModelError(f"{path} holds no model: it has no config.json")
     owner, _, rest = name.partition("/")
     if not owner or not rest or "/" in rest or name.startswith((".", "~")):

@@ -90,6 +90,7 @@ class RichLog:
         self._mic = Mic()
         self._drawn_at = -REFRESH_S
         self._drawn_revision = 0  # of the keyboard
+        self._help_printed = False  # where there is no region: asking for it again prints it again
         self._printed_notice = False  # the last thing that was printed is a notice
         self._printed_any = False
 
@@ -150,11 +151,11 @@ class RichLog:
             OSError: If the terminal is gone.
         """
         typed = self._keyboard.revision != self._drawn_revision
-        if typed and not self._region.enabled:
-            self._drawn_revision = self._keyboard.revision
-            if self._keyboard.help_shown:
+        if not self._region.enabled:
+            if self._keyboard.help_shown is not self._help_printed:
+                self._help_printed = self._keyboard.help_shown
                 self._print(self._help_lines(self._layout()), notice=True)
-        elif typed or (self._region.enabled and self._clock() - self._drawn_at >= REFRESH_S):
+        elif typed or self._clock() - self._drawn_at >= REFRESH_S:
             self._draw()
 
     def show_mic(self, mic: Mic) -> None:

@@ -24,7 +24,7 @@ class TerminalKeys:
     def __init__(self, stdin: TextIO) -> None:
         self._mode = TerminalMode(stdin, key_by_key=True)
         self._stream = KeyStream(stdin.encoding or "utf-8")
-        # Serializes a read against giving the terminal back: with its own settings, a read would wait for a whole line.
+        # Serializes a read against setting the terminal: with its own settings, a read would wait for a whole line.
         self._reading = threading.Lock()
         self._closed = False
         self._n_empty_reads = 0
@@ -37,7 +37,8 @@ class TerminalKeys:
 
     def start(self) -> bool:
         """Take the terminal over, again after a `stop`; give whether that could be."""
-        started = self._mode.start()
+        with self._reading:
+            started = self._mode.start()
         self._wake()
         return started
 
@@ -64,8 +65,8 @@ class TerminalKeys:
             return self._stream.give_up()
         with self._reading:
             fd = self._mode.foreground_fd() if self._mode.active else None
-            if fd is None:
-                return []
+            if fd is None or not select.select([fd], [], [], 0)[0]:
+                return []  # it went to somebody else meanwhile
             try:
                 data = os.read(fd, _READ_BYTES)
             except OSError:  # hung up

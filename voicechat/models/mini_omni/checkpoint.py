@@ -126,9 +126,10 @@ def load_int8(folder: Path) -> Int8MiniOmni:
     if kept is not None and _form(kept) == _form(expected):
         del kept  # read, not mapped: the kernels want large pages, and the processor's nearest memory
         state = {
-            name: kernels.prefer_large_pages(torch.empty_like(tensor, device="cpu")).copy_(tensor)
-            for name, tensor in weights.one_by_one(folder / INT8, expected)
+            name: kernels.prefer_large_pages(torch.empty_like(tensor, device="cpu"))
+            for name, tensor in expected.items()
         }
+        weights.read_into(state, folder / INT8)
         if config.tie_word_embeddings:
             state |= {_EMBEDDING + name: state[_HEAD + name] for name in ("weight", "scale")}
         model.load_state_dict(state, assign=True)

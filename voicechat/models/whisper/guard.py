@@ -7,11 +7,11 @@ Pure: numbers, ids and text in, verdicts out. The limits of likelihood and compr
 from __future__ import annotations
 
 import math
-import re
 import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -22,79 +22,76 @@ NEAR_SILENCE_DB = -50.0  # RMS of the loudest 100 ms against full scale; speech 
 MAX_LOOP_IDS = 40  # the longest phrase whose repetition is looked for
 _LEVEL_SAMPLES = 1600  # 100 ms
 
-# Lower case, no punctuation. Some are also said by people, so no text is dropped for them alone.
-INVENTIONS = frozenset(
-    phrase.strip()
-    for phrase in """
-        you
-        bye
-        bye bye
-        thank you
-        thank you very much
-        thank you so much
-        thank you for watching
-        thank you so much for watching
-        thanks for watching
-        thanks for listening
-        thank you for listening
-        please subscribe
-        please subscribe to my channel
-        please like and subscribe
-        like and subscribe
-        dont forget to like and subscribe
-        see you next time
-        see you in the next video
-        ill see you in the next video
-        subtitles by the amaraorg community
-        subtitles by amaraorg
-        transcription by castingwords
-        transcribed by httpsotterai
-        untertitel der amaraorg community
-        untertitel im auftrag des zdf für funk 2017
-        untertitelung aufgrund der amaraorg community
-        untertitelung des zdf 2020
-        vielen dank
-        vielen dank fürs zuschauen
-        das wars für heute
-        soustitres réalisés par la communauté damaraorg
-        soustitrage société radiocanada
-        merci
-        merci davoir regardé cette vidéo
-        subtítulos realizados por la comunidad de amaraorg
-        subtítulos por la comunidad de amaraorg
-        gracias por ver el video
-        gracias
-        sottotitoli creati dalla comunità amaraorg
-        sottotitoli e revisione a cura di qtss
-        grazie per aver guardato il video
-        legendas pela comunidade amaraorg
-        legenda adriana zanotto
-        obrigado por assistir
-        ondertitels ingediend door de amaraorg gemeenschap
-        ondertiteling nederlandse publieke omroep
-        napisy stworzone przez społeczność amaraorg
-        dziękuję za uwagę
-        субтитры сделал dimatorzok
-        субтитры создавал dimatorzok
-        редактор субтитров асемкин корректор аегорова
-        продолжение следует
-        спасибо за просмотр
-        altyazı mk
-        izlediğiniz için teşekkür ederim
-        ご視聴ありがとうございました
-        ご清聴ありがとうございました
-        最後までご視聴いただきありがとうございます
-        字幕由amaraorg社区提供
-        谢谢观看
-        謝謝觀看
-        请不吝点赞订阅转发打赏支持明镜与点点栏目
-        시청해주셔서 감사합니다
-        구독과 좋아요 부탁드립니다
-        mbc 뉴스 이덕영입니다
-        شكرا للمشاهدة
-        ترجمة نانسي قنقر
-    """.strip().split("\n")
-)
+# Some are also said by people, so no text is dropped for them alone.
+INVENTIONS = """
+you
+bye
+bye bye
+thank you
+thank you very much
+thank you so much
+thank you for watching
+thank you so much for watching
+thanks for watching
+thanks for listening
+thank you for listening
+please subscribe
+please subscribe to my channel
+please like and subscribe
+like and subscribe
+don't forget to like and subscribe
+see you next time
+see you in the next video
+i'll see you in the next video
+subtitles by the amara.org community
+subtitles by amara.org
+transcription by castingwords
+transcribed by https://otter.ai
+untertitel der amara.org community
+untertitel im auftrag des zdf für funk 2017
+untertitelung aufgrund der amara.org community
+untertitelung des zdf 2020
+vielen dank
+vielen dank fürs zuschauen
+das war's für heute
+sous-titres réalisés par la communauté d'amara.org
+sous-titrage société radio-canada
+merci
+merci d'avoir regardé cette vidéo
+subtítulos realizados por la comunidad de amara.org
+subtítulos por la comunidad de amara.org
+gracias por ver el video
+gracias
+sottotitoli creati dalla comunità amara.org
+sottotitoli e revisione a cura di qtss
+grazie per aver guardato il video
+legendas pela comunidade amara.org
+legenda adriana zanotto
+obrigado por assistir
+ondertitels ingediend door de amara.org gemeenschap
+ondertiteling nederlandse publieke omroep
+napisy stworzone przez społeczność amara.org
+dziękuję za uwagę
+субтитры сделал dimatorzok
+субтитры создавал dimatorzok
+редактор субтитров а.семкин корректор а.егорова
+продолжение следует
+спасибо за просмотр
+altyazı m.k.
+izlediğiniz için teşekkür ederim
+ご視聴ありがとうございました
+ご清聴ありがとうございました
+最後までご視聴いただきありがとうございます
+字幕由amara.org社区提供
+谢谢观看
+謝謝觀看
+请不吝点赞订阅转发打赏支持明镜与点点栏目
+시청해주셔서 감사합니다
+구독과 좋아요 부탁드립니다
+mbc 뉴스 이덕영입니다
+شكرا للمشاهدة
+ترجمة نانسي قنقر
+"""
 
 
 @dataclass(frozen=True)
@@ -124,10 +121,7 @@ def is_doubtful(found: Evidence) -> bool:
 
 def is_invention(text: str) -> bool:
     """Tell whether a text is all of what Whisper says when it hears nothing."""
-    kept = (
-        c for c in unicodedata.normalize("NFKC", text).lower() if c.isspace() or unicodedata.category(c)[0] in "LNM"
-    )
-    return re.sub(r"\s+", " ", "".join(kept)).strip() in INVENTIONS
+    return _bare(text) in _inventions()
 
 
 def is_near_silence(samples: np.ndarray) -> bool:
@@ -181,3 +175,14 @@ def _loop(ids: Sequence[int], begin: int) -> tuple[int, int]:
         if n_rounds >= 4 and n_rounds * length >= 24:
             return length, n_rounds
     return 0, 0
+
+
+@cache
+def _inventions() -> frozenset[str]:
+    return frozenset(map(_bare, INVENTIONS.strip().splitlines()))
+
+
+def _bare(text: str) -> str:
+    """Leave letters and digits only: how it is spelled and punctuated makes no difference."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(character for character in plain if unicodedata.category(character)[0] in "LNM")

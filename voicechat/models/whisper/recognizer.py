@@ -227,7 +227,7 @@ class Whisper:
             sound = sounds[span.piece]
             if request.guarded and guard.is_invention(text) and guard.is_near_silence(sound):
                 text, own = "", []
-            shown = tuple(replace(word, text=word.text.strip()) for word in own if word.text.strip())
+            shown = tuple(replace(word, text=" ".join(word.text.split())) for word in own if word.text.strip())
             yield span.piece, Heard(text.strip(), shown if words else (), window.language if text.strip() else "")
 
     def _timed(self, window: _Window, written: Written, kept: list[int]) -> list[TimedWord]:

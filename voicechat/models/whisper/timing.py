@@ -73,9 +73,9 @@ def warped(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for diagonal in range(2, n + m + 1):
         i = np.arange(max(1, diagonal - m), min(n, diagonal - 1) + 1)
         j = diagonal - i
-        both, above, before = total[i - 1, j - 1], total[i - 1, j], total[i, j - 1]
-        step = np.where((both < above) & (both < before), 0, np.where((above < both) & (above < before), 1, 2))
-        total[i, j] = cost[i - 1, j - 1] + np.choose(step, (both, above, before))
+        before = np.stack([total[i - 1, j - 1], total[i - 1, j], total[i, j - 1]])
+        step = before.argmin(0)
+        total[i, j] = cost[i - 1, j - 1] + before.min(0)
         came_from[i, j] = step
     i, j = n, m
     path = []
