@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from voicechat import __version__
+from voicechat.audio import echo_canceller
 from voicechat.audio.devices import Device
+from voicechat.audio.echo_canceller import EchoCanceller, EchoCancellingSource
+from voicechat.audio.echo_reference import EchoReference
 from voicechat.audio.file_errors import printable_path
 from voicechat.audio.file_sink import FileSink
 from voicechat.audio.file_source import FileSource
@@ -30,7 +33,7 @@ from voicechat.config import Config
 from voicechat.config_files import read_toml, remember, user_file
 from voicechat.controls import Controls
 from voicechat.endpointer import Endpointer
-from voicechat.errors import AudioDeviceError, ConfigError, NoSpeechError
+from voicechat.errors import AudioDeviceError, ConfigError, ModelError, NoSpeechError
 from voicechat.event_stream import EventStream
 from voicechat.history.store import ConversationStore
 from voicechat.interruption import InterruptionDetector
@@ -51,6 +54,7 @@ logger = logging.getLogger(__name__)
 
 TICK_S = 0.1  # between two looks at the screen when nothing happens
 STDIO = "-"  # as a file's name: standard input or output
+HALF_DUPLEX = "nobody listens while a reply is spoken; with headphones, --headphones lets you interrupt it"
 GAP_BEYOND_SILENCE_S = 0.3  # between two input files, more than the silence that ends a turn
 SECOND_PRESS_S = 1.0  # a second Ctrl-C within this time ends the talk, whatever is under way
 
@@ -82,8 +86,9 @@ def run_talk(config: Config, request: TalkRequest) -> None:
     with ExitStack() as stack:
         signals = stack.enter_context(Signals(events))
         engine = stack.enter_context(closing(_EngineLoader(config)))
-        listener = _listener(config, request, stack)
-        source, sink = _ends(config, request, events, stack)
+        canceller = _echo_canceller(config, request, events)
+        listener = _listener(config, request, stack, interruptible=canceller is not None or config.audio.headphones)
+        source, sink = _ends(config, request, canceller, events, stack)
         recorder = _recorder(request, events)
         session = Session(
             source=source,
@@ -148,7 +153,30 @@ def _show(
         raise ending
 
 
-def _ends(config: Config, request: TalkRequest, events: EventStream, stack: ExitStack) -> tuple[AudioSource, AudioSink]:
+def _echo_canceller(config: Config, request: TalkRequest, events: EventStream) -> EchoCanceller | None:
+    """Load what lets the user interrupt on open speakers, if this talk needs it and it is there."""
+    audio = config.audio
+    if request.inputs or (request.output is not None and not request.play) or config.turn.push_to_talk:
+        return None
+    if audio.headphones and not audio.half_duplex:
+        return None
+    if audio.aec and not audio.half_duplex:
+        try:
+            return echo_canceller.load(echo_canceller.Options())
+        except ModelError as error:
+            events.put(Notice(f"{error}. {HALF_DUPLEX}", Severity.WARNING))
+            return None
+    events.put(Notice(HALF_DUPLEX))
+    return None
+
+
+def _ends(
+    config: Config,
+    request: TalkRequest,
+    canceller: EchoCanceller | None,
+    events: EventStream,
+    stack: ExitStack,
+) -> tuple[AudioSource, AudioSink]:
     """Open where the talk comes from and where it goes: files, or the devices that no file stands in for."""
     portaudio: PortAudio | None = None
     if not request.inputs or request.output is None or request.play:
@@ -166,11 +194,20 @@ def _ends(config: Config, request: TalkRequest, events: EventStream, stack: Exit
         assert portaudio is not None
         source = _microphone(config, portaudio, events)
     stack.callback(source.close)
-    return source, _sink(config, request, portaudio, events, stack)
+    reference = None
+    if canceller is not None:
+        reference = EchoReference()
+        source = EchoCancellingSource(source, reference, canceller)
+    return source, _sink(config, request, portaudio, reference, events, stack)
 
 
 def _sink(
-    config: Config, request: TalkRequest, portaudio: PortAudio | None, events: EventStream, stack: ExitStack
+    config: Config,
+    request: TalkRequest,
+    portaudio: PortAudio | None,
+    reference: EchoReference | None,
+    events: EventStream,
+    stack: ExitStack,
 ) -> AudioSink:
     file: FileSink | None = None
     if request.output is not None:
@@ -180,7 +217,7 @@ def _sink(
             return file
     assert portaudio is not None
     try:
-        speaker = _speaker(config, portaudio, events)
+        speaker = _speaker(config, portaudio, reference, events)
     except AudioDeviceError as error:
         if file is None:
             raise
@@ -212,9 +249,16 @@ def _microphone(config: Config, portaudio: PortAudio, events: EventStream) -> Mi
     return microphone
 
 
-def _speaker(config: Config, portaudio: PortAudio, events: EventStream) -> Speaker:
+def _speaker(config: Config, portaudio: PortAudio, reference: EchoReference | None, events: EventStream) -> Speaker:
     audio = config.audio
-    speaker = Speaker(portaudio, audio.speaker or None, buffer_ms=audio.buffer_ms, wait=audio.wait, notify=events.put)
+    speaker = Speaker(
+        portaudio,
+        audio.speaker or None,
+        buffer_ms=audio.buffer_ms,
+        wait=audio.wait,
+        notify=events.put,
+        reference=reference,
+    )
     _remember(config, "audio.speaker", speaker.device, events)
     return speaker
 
@@ -234,7 +278,7 @@ def _remember(config: Config, key: str, device: Device, events: EventStream) -> 
         events.put(Notice(f"{key} = {device.full_name!r} is remembered in {user_file()}"))
 
 
-def _listener(config: Config, request: TalkRequest, stack: ExitStack) -> Listener:
+def _listener(config: Config, request: TalkRequest, stack: ExitStack, *, interruptible: bool) -> Listener:
     turn = config.turn
     vad: VoiceActivityDetector = load_backend("vad", config.talk.vad, config.options("vad", config.talk.vad))
     endpointer = Endpointer(
@@ -248,7 +292,7 @@ def _listener(config: Config, request: TalkRequest, stack: ExitStack) -> Listene
         endpointer,
         pre_roll_ms=turn.pre_roll_ms,
         pauses=_pauses(config, request, stack) if config.patience.judges else None,
-        interruptions=InterruptionDetector(frame_samples=vad.frame_samples) if config.audio.headphones else None,
+        interruptions=InterruptionDetector(frame_samples=vad.frame_samples) if interruptible else None,
         by_key=turn.push_to_talk,
         meter=config.ui.meter and not request.inputs,
     )
