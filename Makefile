@@ -45,7 +45,7 @@ $(BIN)/python:
 	@$(PIP) install -c constraints.txt -e . && touch $@
 
 .venv/.models: .venv/.dev
-	@$(PIP) install -c constraints.txt -e ".[models,smart-turn]" --group models-test && touch $@
+	@$(PIP) install -c constraints.txt -e ".[models,ray,smart-turn]" --group models-test && touch $@
 
 .venv/.dev: .venv/.base
-	@$(PIP) install -c constraints.txt -e ".[silero]" --group dev && touch $@
+	@$(PIP) install -c constraints.txt -e ".[aec,silero]" --group dev && touch $@

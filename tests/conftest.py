@@ -16,6 +16,8 @@ settings.load_profile("voicechat")
 
 # The neural models are tested where the extra `models` is installed (`make test-models`).
 collect_ignore_glob = [] if find_spec("torch") else ["models/*", "engines/test_mini_omni*"]
+if not find_spec("ray"):  # the extra `ray`, likewise
+    collect_ignore_glob.append("test_recognizer_cluster.py")
 
 THREAD_END_S = 1.0  # a thread that was told to end may still be on its last line
 

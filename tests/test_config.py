@@ -14,6 +14,7 @@ from voicechat import registry
 from voicechat.config import AudioConfig, TalkConfig, TurnConfig, UiConfig, load_config
 from voicechat.config_files import config_path, profile_names
 from voicechat.errors import ConfigError
+from voicechat.patience import PATIENCE, fixed
 
 TABLES = {"talk": TalkConfig, "audio": AudioConfig, "turn": TurnConfig, "ui": UiConfig}
 DEFAULTS = tomllib.loads(config_path("default.toml").read_text(encoding="utf-8"))
@@ -309,3 +310,42 @@ def test_a_given_file_must_exist_and_the_users_need_not(load, tmp_path):
 def test_settings_cannot_be_changed(load):
     with pytest.raises(TypeError):
         load().settings["ui.meter"] = False
+
+
+# Patience ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("", PATIENCE["normal"]),
+        ("patience = 'slow'", PATIENCE["slow"]),
+        ("patience = '0.9'", fixed(900)),
+        ("patience = 0.9", fixed(900)),
+        ("patience = 2", fixed(2000)),
+        ("end_silence_ms = 700", fixed(700)),
+        ("patience = 'slow'\nend_silence_ms = 700", fixed(700)),
+    ],
+)
+def test_a_pause_is_waited_for_as_the_file_says(load, tmp_path, written, expected):
+    file = tmp_path / "c.toml"
+    file.write_text(f"[turn]\n{written}\n")
+
+    assert load(config_file=file).patience == expected
+
+
+def test_patience_on_the_command_line_wins_over_a_silence_in_a_file(load, tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text("[turn]\nend_silence_ms = 700\n")
+
+    assert load(config_file=file, flags={"turn.patience": "fast"}).patience == PATIENCE["fast"]
+    assert load(config_file=file, assignments=["turn.patience=1.5"]).patience == fixed(1500)
+
+
+@pytest.mark.parametrize("value", ["'eager'", "'20'", "20", "0.01", "true", "''"])
+def test_what_is_no_patience_is_refused(load, tmp_path, value):
+    file = tmp_path / "c.toml"
+    file.write_text(f"[turn]\npatience = {value}\n")
+
+    with pytest.raises(ConfigError, match=r"turn\.patience must be "):
+        load(config_file=file)

@@ -169,9 +169,9 @@ def test_so_is_the_next_turn():
     machine = paused(8, wait_ms=200)
     events(machine, SILENCE * 4)
 
-    happened = events(machine, SPEECH * 40 + SILENCE * 60)
+    happened = events(machine, SPEECH * MIN_SPEECH + SILENCE * 60)
 
-    assert happened[1] == (40 + END_SILENCE - 1, SpeechEnded(END_SILENCE, EndReason.SILENCE))
+    assert happened[1] == (MIN_SPEECH + END_SILENCE - 1, SpeechEnded(END_SILENCE, EndReason.SILENCE))
 
 
 def test_without_a_pause_nothing_changes():

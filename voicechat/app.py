@@ -100,7 +100,7 @@ def run_talk(config: Config, request: TalkRequest) -> None:
             turn_by_turn=bool(request.inputs),
         )
         stack.callback(session.close)
-        keys = Keyboard(sys.stdin, sys.stdout, wake=events.wake, keys=config.ui.keys)
+        keys = Keyboard(sys.stdin, sys.stdout, wake=events.wake, keys=config.ui.keys, hold=config.ui.hold)
         if config.turn.push_to_talk and not (keys.available and _on_screen(request)):
             raise ConfigError("--push-to-talk needs the keys of a terminal; leave it out, or talk in one")
         view = stack.enter_context(_view(config, request, keys, stack))
@@ -302,7 +302,10 @@ def _pauses(config: Config, request: TalkRequest, stack: ExitStack) -> Pauses:
     name = config.talk.turn_detector
     detector: TurnDetector = load_backend("turn_detector", name, config.options("turn_detector", name))
     stack.callback(detector.close)
-    return Pauses(detector, config.patience, words=not request.inputs or request.realtime)
+    # In a file words come when the machine has time, so that turns would end now here, now there; and of what
+    # pocketsphinx understands half is wrong, which does more harm than good.
+    words = config.talk.asr != "pocketsphinx" and (not request.inputs or request.realtime)
+    return Pauses(detector, config.patience, words=words)
 
 
 def _recorder(request: TalkRequest, events: EventStream) -> ConversationStore | None:

@@ -74,6 +74,7 @@ class UiConfig:
 
     meter: bool = True
     keys: bool = True
+    hold: bool = True  # the talk key is held, where the terminal can tell when it is let go
 
 
 _TABLES: dict[str, type] = {"talk": TalkConfig, "audio": AudioConfig, "turn": TurnConfig, "ui": UiConfig}
@@ -185,6 +186,8 @@ class _Keys:
 
     def setting(self, value: object, key: str, origin: str) -> Setting:
         """Check a value that has a type of its own."""
+        if key == "turn.patience" and isinstance(value, int | float) and not isinstance(value, bool):
+            value = f"{value:g}"  # seconds
         checked = typed(value, self._type(key, origin), key=key, origin=origin)
         _check_range(key, checked, origin)
         return Setting(checked, origin)

@@ -71,3 +71,11 @@ def test_a_full_gpu_is_told_from_other_errors(error):
         raise error
     with pytest.raises(RuntimeError, match="shapes"), memory_watched("cuda"):
         raise RuntimeError("shapes differ")
+
+
+def test_a_full_gpu_is_known_by_the_error_that_came_first():
+    error = RuntimeError("operation not permitted when stream is capturing")
+    error.__context__ = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+
+    with pytest.raises(DeviceMemoryError, match="the memory of cuda is full"), memory_watched("cuda"):
+        raise error

@@ -83,12 +83,21 @@ def test_loudness_changes_nothing(dbfs):
     assert louder.release == pytest.approx(measured(FALLING).release, abs=0.1)
 
 
+def test_a_voice_that_creaks_at_the_end_is_no_octave_lower():
+    syllables = [(0.15, 140.0, 140.0)] * 6 + [(0.3, 140.0, 110.0)]
+
+    creaking = measured(melody(*syllables, (0.1, 67, 67)))
+
+    assert creaking.pitch_st == pytest.approx(measured(melody(*syllables)).pitch_st, abs=0.5)
+
+
 @pytest.mark.parametrize("noise", [white, fan])
-def test_noise_that_is_in_the_pause_as_well_changes_little(noise):
-    rush = at_dbfs(noise((len(FALLING) + 1) / CAPTURE_RATE + PAUSE_S), -42)
+def test_noise_that_is_in_the_pause_as_well_changes_little_though_the_pause_is_noticed_late(noise):
+    speech = np.concatenate([FALLING, silence(0.15)])
+    rush = at_dbfs(noise((len(speech) + 1) / CAPTURE_RATE + PAUSE_S), -32)
     n_pause = round(PAUSE_S * CAPTURE_RATE)
 
-    found = measured(FALLING + rush[: len(FALLING)], pause=rush[len(FALLING) : len(FALLING) + n_pause])
+    found = measured(speech + rush[: len(speech)], pause=rush[len(speech) : len(speech) + n_pause])
 
     assert found.pitch_st == pytest.approx(measured(FALLING).pitch_st, abs=1)
     assert found.pitch_slope < -8

@@ -23,7 +23,7 @@ def echoes():
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 told = [echoes()]
 try:
-    with RichLog(keyboard=sys.stdin) as log:
+    with RichLog(keys=Keyboard(sys.stdin, None, wake=lambda: None, keys=False)) as log:
         log.show(StateChanged(State.LISTENING, 0))
         told.append(echoes())
         if {fails}:

@@ -49,7 +49,8 @@ class Alignment:
         self._input_s = 0.0
         self._n_latency_looks = 0
         self._output_s = 0.0
-        self._told_s = 0.0  # of that, by the driver
+        self._told_s = 0.0  # the same by the driver
+        self._heard: tuple[float, float] | None = None  # a sample, and when it is heard by the driver's clock
         self._learnt = 0.0  # samples by which the echo comes later than the clocks say
         self._drift = 0.0  # samples by which the reference is moved per sample
         self._locked = False  # whether the echo tells where the reference lies
@@ -65,6 +66,7 @@ class Alignment:
             self._output_s = self._told_s = latency_s
         self.start = None
         self._locked = False
+        self._heard = None
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -86,6 +88,8 @@ class Alignment:
     def played(self, n: float, at: float) -> None:
         """By the time `at` the speaker's device had asked for `n` samples of the stream, at 16 kHz."""
         self._speaker.look(n, at)
+        if self._heard is not None and self._fresh <= FRESH_S * CAPTURE_RATE:
+            self.heard(*self._heard)  # the clock knows better now when it was asked for
 
     def heard(self, n: float, at: float) -> None:
         """By its driver, the stream's sample `n` is heard at the time `at`."""
@@ -95,6 +99,7 @@ class Alignment:
         output_s = at - asked_at
         if output_s >= 0 and abs(output_s - self._told_s) < MAX_MISTAKE_S:
             self._output_s = output_s
+            self._heard = (n, at)
 
     def advance(self, n: int, *, silent: bool) -> bool:
         """Follow the clocks over the next `n` samples of capture; True if the reference lies elsewhere now.

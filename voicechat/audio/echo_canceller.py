@@ -88,6 +88,10 @@ class EchoCanceller:
         """The reference lies elsewhere from now on."""
         self._gate.forget()
 
+    def doubt(self) -> None:
+        """The reference may lie a few milliseconds off what it did."""
+        self._gate.doubt()
+
     def process(self, near: np.ndarray, far: np.ndarray) -> np.ndarray:
         """Give what is left of a frame of capture without its echo, `delay_samples` later; float32 (160,) each.
 
@@ -187,7 +191,7 @@ class EchoCancellingSource:
             if self._alignment.advance(len(block), silent=self._canceller.silent):
                 self._delay.forget()
                 if self._line.start < self._n_done and not self._canceller.silent:
-                    self._canceller.forget()  # it moves under the canceller's eyes
+                    self._canceller.doubt()
             self._place()
             if len(done := self._cancel_pending()):
                 return done
@@ -238,6 +242,7 @@ class EchoCancellingSource:
         self._n_streamed = self._stretch_begins = 0
         self._stream_begins_at = played.begins_at
         self._alignment.open(played.latency_s)
+        self._canceller.doubt()
         self._line.open(played.sample_rate, start=self._n_captured)
 
     def _place(self) -> None:

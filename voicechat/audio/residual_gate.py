@@ -18,6 +18,7 @@ FRAME = CAPTURE_RATE // 100
 ECHO_FRAMES = 50  # for which an echo may go on after its reference
 EMPHASIS = 0.9  # of the treble in every comparison: a hum says nothing
 ABOVE_NOISE_DB = 6.0  # what the user is at least,
+DOUBTED_FRAMES = 250  # as if it had had so many
 BELOW_ECHO_DB = -20.0  # and against the loudest echo of late, once the canceller knows the room;
 YOUNG_BELOW_ECHO_DB = 0.0  # before, it leaves more
 YOUNG_FRAMES, GROWN_FRAMES = 150, 450  # of echo: young until the first, from the second on it knows the room
@@ -51,6 +52,10 @@ class ResidualGate:
     def forget(self) -> None:
         """The canceller begins anew: it will leave more for a while."""
         self._n_echo = 0
+
+    def doubt(self) -> None:
+        """The canceller has to adapt to a reference that lies a little off: it will leave more for a moment."""
+        self._n_echo = min(self._n_echo, DOUBTED_FRAMES)
 
     def process(self, near: np.ndarray, cancelled: np.ndarray, *, sounding: bool) -> np.ndarray:
         """Give a frame with what the user said, or noise, float32 (160,).

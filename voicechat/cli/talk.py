@@ -23,8 +23,10 @@ Examples:
   arecord -f S16_LE -r 16000 -t raw | voicechat talk --input - --input-rate 16000
 
 \b
-Ctrl-C stops the reply; twice, or while nothing is being said, it ends the
-talk. So do the words "stop" and "goodbye".
+Speak to interrupt the reply. Keys: space to talk at once, Esc stops the
+reply, m mutes, t types a message, r repeats, q ends, ? shows them. Ctrl-C
+stops the reply; twice, or while nothing is being said, it ends the talk. So
+do the words "stop" and "goodbye".
 
 \b
 Exit codes:
@@ -75,6 +77,7 @@ KEYS = {
     "max_turn_s": "turn.max_turn_s",
     "pre_roll_ms": "turn.pre_roll_ms",
     "meter": "ui.meter",
+    "keys": "ui.keys",
 }
 
 
@@ -337,6 +340,14 @@ def talk(
         bool | None,
         typer.Option(
             "--meter/--no-meter", rich_help_panel=_SHOW, help="Show how loud the microphone is. Key: ui.meter."
+        ),
+    ] = None,
+    keys: Annotated[
+        bool | None,
+        typer.Option(
+            "--keys/--no-keys",
+            rich_help_panel=_SHOW,
+            help="Follow the keys: space, Esc, m, t, r, q, ? (docs/keys.md). Key: ui.keys.",
         ),
     ] = None,
     config_file: Annotated[

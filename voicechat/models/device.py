@@ -62,6 +62,11 @@ def memory_watched(device: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as exc:  # torch.OutOfMemoryError is one; MPS raises the plain class
-        if device == "cpu" or "out of memory" not in str(exc):
+        if device == "cpu" or not _says_memory_is_full(exc):
             raise
         raise DeviceMemoryError(f"the memory of {device} is full") from exc
+
+
+def _says_memory_is_full(error: BaseException | None) -> bool:
+    """Tell whether this error says so, or the one it came up in: a graph that is cut off raises another."""
+    return error is not None and ("out of memory" in str(error) or _says_memory_is_full(error.__context__))

@@ -62,15 +62,15 @@ def measure(audio: np.ndarray, *, silence_s: float) -> Prosody | None:
     n_pause = max(0, min(len(audio), round(silence_s * CAPTURE_RATE)))
     heard = audio[max(0, len(audio) - n_pause - round(LONGEST_S * CAPTURE_RATE)) :]
     heard = np.nan_to_num(heard[: len(heard) // 2 * 2].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    power = _power(heard.reshape(-1, 2).mean(axis=1), n_pause // 2 // HOP)
-    level_db = 10 * np.log10(power.sum(axis=1) + 1e-9)
-    sound = np.flatnonzero(level_db >= max(SILENT_DB, _loudest_db(level_db) - SOUND_DB))
+    power, noise_db = _power(heard.reshape(-1, 2).mean(axis=1), n_pause // 2 // HOP)
+    level_db = _db(power.sum(axis=1))
+    sound = np.flatnonzero(level_db >= max(noise_db, _loudest_db(level_db) - SOUND_DB))
     if len(sound) < 2 or sound[-1] - sound[0] < SHORTEST_S * RATE / HOP:
         return None
     power, level_db = power[sound[0] : sound[-1] + 1], level_db[sound[0] : sound[-1] + 1]
     spoken_s, release = len(level_db) * HOP / RATE, _release(level_db)
     pitch_st, periodicity = _pitch(power)
-    voiced = np.flatnonzero((periodicity >= PERIODIC) & (level_db >= _loudest_db(level_db) - VOICE_DB))
+    voiced = np.flatnonzero((periodicity >= PERIODIC) & (level_db >= max(noise_db, _loudest_db(level_db) - VOICE_DB)))
     if len(voiced):
         voiced = voiced[np.abs(pitch_st[voiced] - np.median(pitch_st[voiced])) < OCTAVE_ST]
     if len(voiced) < END_FRAMES:
@@ -85,19 +85,27 @@ def measure(audio: np.ndarray, *, silence_s: float) -> Prosody | None:
     )
 
 
-def _power(samples: np.ndarray, n_pause: int) -> np.ndarray:
-    """Give the power of each frame before the pause by frequency, (n_frames, N_FFT / 2 + 1), without the noise."""
+def _power(samples: np.ndarray, n_pause: int) -> tuple[np.ndarray, float]:
+    """Give the power of each frame before the pause by frequency, (n_frames, N_FFT / 2 + 1), without the noise.
+
+    Besides, how loud the noise is: of what is no louder, what is left is not the voice.
+    """
     if len(samples) < WINDOW:
-        return np.zeros((0, N_FFT // 2 + 1))
+        return np.zeros((0, N_FFT // 2 + 1)), SILENT_DB
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
     spectrum = np.fft.rfft((frames - frames.mean(axis=1, keepdims=True)) * _window()[0], N_FFT)
     power: np.ndarray = spectrum.real**2 + spectrum.imag**2
     n_before = max(0, len(power) - n_pause)
     noise = power[n_before + TAIL_FRAMES :]
     if not len(noise):
-        return power[:n_before]
-    cleaned: np.ndarray = np.maximum(power[:n_before] - NOISE_FACTOR * noise.mean(axis=0), 0.0)
-    return cleaned
+        return power[:n_before], SILENT_DB
+    mean = noise.mean(axis=0)
+    return np.maximum(power[:n_before] - NOISE_FACTOR * mean, 0.0), max(SILENT_DB, float(_db(mean.sum())))
+
+
+def _db(power: np.ndarray) -> np.ndarray:
+    decibels: np.ndarray = 10 * np.log10(power + 1e-9)
+    return decibels
 
 
 def _loudest_db(level_db: np.ndarray) -> float:

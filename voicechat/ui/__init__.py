@@ -4,6 +4,8 @@
     plain.py        PlainLog   in a pipe: one line per message
     jsonl.py        JsonLog    with --json: one JSON object per event, for programs (docs/events.md)
 
+keyboard.py, on a terminal, reads what the user asks for with keys, and the messages that are typed (docs/keys.md).
+
 A view is entered before the first event and left after the last, also when the talk fails; leaving it restores the
 terminal. What models, networks and files say is untrusted: it passes `sanitize.py` before a terminal can see it.
 A view never swallows an error of its stream: `BrokenPipeError` (`| head`) reaches the caller of `show`.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 ESCAPE = "\x1b"
 
@@ -132,8 +133,15 @@ def _char(code: int) -> str:
 
 
 def _looked_up(sequence: str, action: Action) -> Key | None:
+    name = names_by_sequence().get(sequence)
+    return Key(name, action=action) if name else None
+
+
+@cache
+def names_by_sequence() -> dict[str, str]:
+    """Give the names of the keys that send more than a character; the first time, this takes a tenth of a second."""
     from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
     from prompt_toolkit.keys import Keys
 
-    key = ANSI_SEQUENCES.get(sequence)
-    return Key(key.value, action=action) if isinstance(key, Keys) else None  # a tuple is a key with Alt
+    # A tuple is a key with Alt.
+    return {sequence: key.value for sequence, key in ANSI_SEQUENCES.items() if isinstance(key, Keys)}

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any, Protocol, TextIO
 
 from voicechat.ui.commands import Command, TypedLine
-from voicechat.ui.key_codes import Action, Answer, Key, KeyEvent
+from voicechat.ui.key_codes import Action, Answer, Key, KeyEvent, names_by_sequence
 from voicechat.ui.keypad import Keypad
 from voicechat.ui.line_editor import LineEditor
 from voicechat.ui.terminal_keys import TerminalKeys
@@ -286,6 +286,8 @@ class Keyboard:
             if keys:
                 self._pressed.put((time.monotonic(), keys))
                 self._wake()
+            if any(isinstance(key, Key) for key in keys):
+                names_by_sequence()  # loaded with the first key, while nobody waits, for those that may follow
 
 
 def _key_source(stdin: TextIO) -> KeySource:

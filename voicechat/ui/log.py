@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self
 
 from rich.console import Console
 from rich.text import Text
@@ -66,7 +66,6 @@ class RichLog:
         console: Console | None = None,
         *,
         live: bool = True,
-        keyboard: TextIO | None = None,
         keys: Keyboard | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = datetime.now,
@@ -76,13 +75,12 @@ class RichLog:
         Args:
             console: where to; None is the standard output.
             live: False for no live region, as when something else writes to the terminal too (`-v`).
-            keyboard: the terminal whose echo of typed keys is switched off during the talk, None to leave it on.
             keys: reads keys during the talk; it is opened and closed with the view.
         """
         self._console = _LogConsole() if console is None else console
         self._glyphs = Glyphs.for_encoding(self._console.encoding)
         self._region = LiveRegion(self._console, enabled=live)
-        self._keyboard = Keyboard(keyboard, None, wake=lambda: None, keys=False) if keys is None else keys
+        self._keyboard = keys or Keyboard(None, None, wake=lambda: None)
         self._clock = clock
         self._now = now
         self._turns: dict[int, _Turn] = {}  # those that are not done, by number

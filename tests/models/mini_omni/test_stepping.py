@@ -12,7 +12,7 @@ from benchmarks import mini_omni_parity as parity  # noqa: E402
 from tests.models.mini_omni import tiny_weights  # noqa: E402
 from voicechat.models.mini_omni import stepping  # noqa: E402
 from voicechat.models.mini_omni.generate import generate_batch  # noqa: E402
-from voicechat.models.mini_omni.stepping import EagerStepper, StaticStepper, stepper  # noqa: E402
+from voicechat.models.mini_omni.stepping import EagerStepper, StaticStepper, greedy, stepper  # noqa: E402
 
 CASES = json.loads(parity.GOLDEN.read_text(encoding="utf-8"))
 ONE_OF_EACH = list({case["task"]: case for case in CASES}.values())
@@ -71,13 +71,40 @@ def test_a_closed_reply_gives_its_stepper_back():
 def test_a_step_gives_the_same_either_way(dtype):
     model = tiny_weights.model(9).to(dtype)
     rows = [([1, 2, 3, 4, 5, 6, 7], 8), ([9] * 7, 8)]
-    eager, static = EagerStepper(model, batch=2, n_positions=20), StaticStepper(model, batch=2)
+    steppers = EagerStepper(model, batch=2, n_positions=20), StaticStepper(model, batch=2)
 
     for n_rows in (2, 2, 1):
-        logits = [s.step(rows[:n_rows], speaks=True, writes=n_rows == 2) for s in (eager, static)]
+        seen, picks = [], []
+        for one in steppers:
+            picks.append(one.step(rows[:n_rows], noting(seen), speaks=True, writes=n_rows == 2))
 
-        torch.testing.assert_close(logits[0][0], logits[1][0], rtol=0.05 if dtype == torch.bfloat16 else 1e-4, atol=0.1)
-        assert (logits[0][1] is None) == (logits[1][1] is None) == (n_rows == 1)
+        n_kinds = n_rows  # audio logits, and with two rows those of the text
+        for ours, theirs in zip(seen[:n_kinds], seen[n_kinds:], strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=0.05 if dtype == torch.bfloat16 else 1e-4, atol=0.1)
+        assert picks[0].shape == picks[1].shape == (8 if n_rows == 2 else 7,)
+
+
+def noting(seen):
+    """Pick the likeliest, and note the logits."""
+
+    def pick(logits):
+        seen.append(logits)
+        return greedy(logits)
+
+    return pick
+
+
+@torch.inference_mode()
+def test_greedy_picks_are_part_of_the_step():
+    model = tiny_weights.model(9)
+    seen = []
+    one, other = (StaticStepper(model, batch=2) for _ in range(2))
+    rows = [([1, 2, 3, 4, 5, 6, 7], 8), ([9] * 7, 8)]
+
+    picks = one.step(rows, greedy, speaks=True, writes=True)
+
+    assert torch.equal(picks, other.step(rows, noting(seen), speaks=True, writes=True))
+    assert [len(logits.shape) for logits in seen] == [2, 1]
 
 
 def test_without_a_gpu_no_shapes_are_fixed(monkeypatch):

@@ -25,7 +25,7 @@ from voicechat.models.mini_omni.generate import generate_batch
 from voicechat.models.mini_omni.model import KVCache, MiniOmni
 from voicechat.models.mini_omni.snac import SnacDecoder
 from voicechat.models.mini_omni.split import on_matrix_unit
-from voicechat.models.mini_omni.stepping import Row, stepper
+from voicechat.models.mini_omni.stepping import Row, greedy, stepper
 from voicechat.models.mini_omni.tokens import (
     AUDIO_VOCAB,
     N_CODES,
@@ -280,8 +280,7 @@ def _step(model: MiniOmni, n_rows: int, plan: Plan) -> Step:
 
         def step() -> None:
             with model.threads():
-                logits = replying.step(rows, speaks=True, writes=n_rows == 2)
-                torch.cat([of.argmax(dim=-1).reshape(-1) for of in logits if of is not None]).tolist()
+                replying.step(rows, greedy, speaks=True, writes=n_rows == 2).tolist()
 
         for index in range(plan.n_rounds + 1):  # the first warms up
             taken += timed(step, 1, warm_up=False)[:index]

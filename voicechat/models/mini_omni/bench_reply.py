@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from voicechat.models.mini_omni.generate import Pick, Sampling, generate_batch
+from voicechat.models.mini_omni.generate import Sampling, generate_batch
 from voicechat.models.mini_omni.model import MiniOmni
 from voicechat.models.mini_omni.snac import FRAME_SAMPLES, SAMPLE_RATE, SnacDecoder
+from voicechat.models.mini_omni.stepping import Pick
 from voicechat.models.mini_omni.tokens import END_OF_TEXT, N_CODES, N_LAYERS, TEXT_VOCAB, Step, frames
 
 

@@ -6,14 +6,14 @@ first pick, and neither does this).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from voicechat.models.mini_omni.model import MiniOmni
-from voicechat.models.mini_omni.stepping import Logits, logits_of, stepper
+from voicechat.models.mini_omni.stepping import Pick, greedy, logits_of, picks_of, stepper
 from voicechat.models.mini_omni.tokens import (
     AUDIO_PAD,
     END_OF_AUDIO,
@@ -24,8 +24,6 @@ from voicechat.models.mini_omni.tokens import (
     Task,
     prompt,
 )
-
-Pick = Callable[[Tensor], Tensor]  # logits (..., V) -> int64 (...)
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Sampling:
     def picker(self, device: torch.device) -> Pick:
         """Give the function that picks, with a generator of its own: the same seed gives the same picks."""
         if self.temperature == 0 or self.top_k == 1:
-            return lambda logits: logits.argmax(dim=-1)
+            return greedy
         generator = torch.Generator(device).manual_seed(self.seed)
         return lambda logits: sample(logits, self, generator)
 
@@ -57,8 +55,11 @@ def sample(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Te
     probabilities = ((ranked - ranked[..., :1]) / sampling.temperature).softmax(dim=-1)
     before = probabilities.cumsum(dim=-1) - probabilities  # of the likelier ones; 0 for the first, which stays
     probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
-    drawn = torch.multinomial(probabilities.view(-1, k), 1, generator=generator)
-    return ids.gather(-1, drawn.view(*ids.shape[:-1], 1)).squeeze(-1)
+    # As torch.multinomial draws, but that looks at the probabilities first, and so waits for a GPU: each waits for an
+    # exponential time, a likely one less, and who is first is drawn.
+    waits = torch.empty_like(probabilities).exponential_(generator=generator)
+    drawn = (probabilities / waits).argmax(dim=-1, keepdim=True)
+    return ids.gather(-1, drawn).squeeze(-1)
 
 
 @torch.inference_mode()
@@ -88,12 +89,11 @@ def generate(
         # 1) prefill
         with model.threads():
             hidden = model(model.embed(ids[None], features), replying.cache)
-            logits = logits_of(model, hidden, speaks=speaks, writes=True)
+            picks = picks_of(pick, logits_of(model, hidden, speaks=speaks, writes=True))
         text_ended = False
         for index in range(max_new_tokens):
-            # 2) pick
-            with model.threads():
-                audio, text = _picked(pick, logits)
+            # 2) read what was picked
+            audio, text = _read(picks, speaks=speaks, writes=not text_ended)
             # 3) stop
             if index > 0 and (audio[-1] == END_OF_AUDIO if speaks else text == END_OF_TEXT):
                 return
@@ -102,7 +102,7 @@ def generate(
             text_ended |= speaks and index > 0 and text == END_OF_TEXT
             if index + 1 < max_new_tokens:
                 with model.threads():
-                    logits = replying.step([(audio, text)], speaks=speaks, writes=not text_ended)
+                    picks = replying.step([(audio, text)], pick, speaks=speaks, writes=not text_ended)
 
 
 @torch.inference_mode()
@@ -137,12 +137,11 @@ def generate_batch(
             model(model.embed(speaking[None, :, :-1], features), row_0)
             replying.cache.fork(row_0)
             hidden = model(model.embed(torch.stack((speaking, writing))[:, :, -1:]), replying.cache)
-            logits = logits_of(model, hidden, speaks=True, writes=True)
+            picks = picks_of(pick, logits_of(model, hidden, speaks=True, writes=True))
         text_ended = False
         for index in range(max_new_tokens):
-            # 2) pick
-            with model.threads():
-                audio, text = _picked(pick, logits)
+            # 2) read what was picked
+            audio, text = _read(picks, speaks=True, writes=not text_ended)
             # 3) stop
             if index > 0 and audio[-1] == END_OF_AUDIO:
                 return
@@ -152,7 +151,7 @@ def generate_batch(
             rows = [(audio, text), ([AUDIO_PAD] * N_LAYERS, text)][: 1 if text_ended else 2]
             if index + 1 < max_new_tokens:
                 with model.threads():
-                    logits = replying.step(rows, speaks=True, writes=not text_ended)
+                    picks = replying.step(rows, pick, speaks=True, writes=not text_ended)
 
 
 def _picks_left(model: MiniOmni, n_prompt: int, max_new_tokens: int) -> int:
@@ -163,10 +162,7 @@ def _picks_left(model: MiniOmni, n_prompt: int, max_new_tokens: int) -> int:
     return min(max_new_tokens, room)
 
 
-def _picked(pick: Pick, logits: Logits) -> tuple[list[int], int]:
-    """Pick the audio tokens and the text token, pad where there are no logits; from a GPU in one transfer."""
-    picks = torch.cat([pick(of).reshape(-1) for of in logits if of is not None]).tolist()
-    speech, writing = logits
-    return picks[:N_LAYERS] if speech is not None else [AUDIO_PAD] * N_LAYERS, picks[
-        -1
-    ] if writing is not None else TEXT_PAD
+def _read(picks: Tensor, *, speaks: bool, writes: bool) -> tuple[list[int], int]:
+    """Give the audio tokens and the text token, pad where none was picked; from a GPU in the one transfer of a step."""
+    tokens = picks.tolist()
+    return tokens[:N_LAYERS] if speaks else [AUDIO_PAD] * N_LAYERS, tokens[-1] if writes else TEXT_PAD

@@ -73,7 +73,9 @@ class Pipeline:
     def answer(self, features: Tensor, style: Style, stopped: Stopped) -> Generator[Piece, None, None]:
         """Answer what was heard; `stopped` is asked before each step."""
         n_steps = self._n_steps(len(features), style)
-        steps = generate_batch(self.model, features.to(self._dtype), max_new_tokens=n_steps, sampling=style.sampling)
+        with memory_watched(self.device.type):
+            features = features.to(self._dtype)
+        steps = generate_batch(self.model, features, max_new_tokens=n_steps, sampling=style.sampling)
         return self._pieces(steps, n_steps, style, stopped)
 
     def answer_text(self, text: str, style: Style, stopped: Stopped) -> Generator[Piece, None, None]:

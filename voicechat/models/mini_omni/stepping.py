@@ -1,13 +1,14 @@
 """One position after another through the model, and what is picked from: run as it is, or as a CUDA graph.
 
 On a GPU a step is a thousand small kernels, and launching them takes longer than their work. A `StaticStep` has all
-shapes fixed and all state in tensors, so that a graph of it can be replayed in one launch. On the CPU the same code
-runs without a graph: that is how it is tested.
+shapes fixed and all state in tensors, so that a graph of it, greedy picks included, can be replayed in one launch;
+nothing waits for the GPU until the picks are read. On the CPU the same code runs without a graph: that is how it is
+tested.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -19,6 +20,9 @@ from voicechat.models.mini_omni.tokens import N_LAYERS, audio_id
 
 Row = tuple[list[int], int]  # a position's audio tokens and its text token
 Logits = tuple[Tensor | None, Tensor | None]  # of row 0's audio (7, AUDIO_VOCAB), of the last row's text (TEXT_VOCAB,)
+Pick = Callable[[Tensor], Tensor]  # logits (..., V) -> int64 (...)
+
+_Graph = tuple[torch.cuda.CUDAGraph, Logits, Tensor]  # the tensors are what each replay writes to
 
 
 class Stepper(Protocol):
@@ -27,8 +31,8 @@ class Stepper(Protocol):
     model: MiniOmni
     cache: KVCache
 
-    def step(self, rows: list[Row], *, speaks: bool, writes: bool) -> Logits:
-        """Feed one position to the first len(rows) rows; give the logits that are asked for."""
+    def step(self, rows: list[Row], pick: Pick, *, speaks: bool, writes: bool) -> Tensor:
+        """Feed one position to the first len(rows) rows; give what is picked, see `picks_of`."""
         ...
 
 
@@ -40,11 +44,11 @@ class EagerStepper:
         self.cache = KVCache(model.config, batch=batch, n_positions=n_positions, like=model.transformer.ln_f.weight)
         self._rows = self.cache
 
-    def step(self, rows: list[Row], *, speaks: bool, writes: bool) -> Logits:
+    def step(self, rows: list[Row], pick: Pick, *, speaks: bool, writes: bool) -> Tensor:
         if len(rows) < len(self._rows):
             self._rows = self._rows.row(0)
         hidden = self.model(self.model.embed(position_ids(rows).to(self._rows.keys.device)), self._rows)
-        return logits_of(self.model, hidden, speaks=speaks, writes=writes)
+        return picks_of(pick, logits_of(self.model, hidden, speaks=speaks, writes=writes))
 
 
 class StaticStepper:
@@ -56,27 +60,30 @@ class StaticStepper:
         self.cache = KVCache(model.config, batch=batch, n_positions=model.config.block_size, like=like)
         self._ids = torch.zeros(batch, N_LAYERS + 1, 1, dtype=torch.int64, device=like.device)
         self._position = torch.zeros(1, dtype=torch.int64, device=like.device)
-        self._graphs: dict[tuple[int, bool, bool], tuple[torch.cuda.CUDAGraph, Logits]] = {}
+        self._graphs: dict[tuple[int, bool, bool], _Graph] = {}
 
-    def step(self, rows: list[Row], *, speaks: bool, writes: bool) -> Logits:
-        self._ids[: len(rows)] = position_ids(rows).to(self._ids.device)
+    def step(self, rows: list[Row], pick: Pick, *, speaks: bool, writes: bool) -> Tensor:
+        self._ids[: len(rows)].copy_(position_ids(rows), non_blocking=True)
         self._position.fill_(self.cache.position)
         self.cache.position += 1
-        if self._ids.device.type != "cuda":
-            return self._compute(len(rows), speaks, writes)
         key = (len(rows), speaks, writes)
-        if key not in self._graphs:
-            self._graphs[key] = self._captured(*key)
-        graph, logits = self._graphs[key]
-        graph.replay()
-        return logits
+        if self._ids.device.type != "cuda":
+            logits, likeliest = self._compute(*key)
+        else:
+            if key not in self._graphs:
+                self._graphs[key] = self._captured(*key)
+            graph, logits, likeliest = self._graphs[key]
+            graph.replay()
+        return likeliest if pick is greedy else picks_of(pick, logits)
 
-    def _compute(self, n_rows: int, speaks: bool, writes: bool) -> Logits:
+    def _compute(self, n_rows: int, speaks: bool, writes: bool) -> tuple[Logits, Tensor]:
+        """Give the logits, and the greedy picks."""
         embedded = self.model.embed(self._ids[:n_rows])
         hidden = self.model.forward_at(embedded, self.cache, self._position)
-        return logits_of(self.model, hidden, speaks=speaks, writes=writes)
+        logits = logits_of(self.model, hidden, speaks=speaks, writes=writes)
+        return logits, picks_of(greedy, logits)
 
-    def _captured(self, n_rows: int, speaks: bool, writes: bool) -> tuple[torch.cuda.CUDAGraph, Logits]:
+    def _captured(self, n_rows: int, speaks: bool, writes: bool) -> _Graph:
         """Record a step. What is tried before writes only what the replay writes again."""
         aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
@@ -86,8 +93,8 @@ class StaticStepper:
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            logits = self._compute(n_rows, speaks, writes)
-        return graph, logits
+            logits, likeliest = self._compute(n_rows, speaks, writes)
+        return graph, logits, likeliest
 
 
 @contextmanager
@@ -115,6 +122,16 @@ def logits_of(model: MiniOmni, hidden: Tensor, *, speaks: bool, writes: bool) ->
         model.audio_logits(hidden[:1])[0] if speaks else None,
         model.text_logits(hidden[-1:])[0] if writes else None,
     )
+
+
+def greedy(logits: Tensor) -> Tensor:
+    """Pick the likeliest."""
+    return logits.argmax(dim=-1)
+
+
+def picks_of(pick: Pick, logits: Logits) -> Tensor:
+    """Pick from the logits there are: int64, the seven audio tokens, then the text token."""
+    return torch.cat([pick(of).reshape(-1) for of in logits if of is not None])
 
 
 def position_ids(rows: list[Row]) -> Tensor:
