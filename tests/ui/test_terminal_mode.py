@@ -15,6 +15,7 @@ from voicechat.ui.terminal_mode import TerminalMode
 TALK_ON_A_TERMINAL = """
 import fcntl, json, sys, termios
 from voicechat.types import State, StateChanged
+from voicechat.ui.keyboard import Keyboard
 from voicechat.ui.log import RichLog
 
 def echoes():
