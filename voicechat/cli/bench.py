@@ -141,6 +141,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
     from rich.console import Console
 
     columns = (bars.SpinnerColumn(), bars.TextColumn("{task.description}", markup=False), bars.TimeElapsedColumn())
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    # Drawn once a second: what draws takes time from what is measured.
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=1) as shown:
         task = shown.add_task("starting", total=None)
         yield lambda what: shown.update(task, description=what)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    torch = pytest.importorskip("torch")
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+    pytest.importorskip("torch")
+    from voicechat.models.mini_omni import kernels
+
+    with kernels.one_torch_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -72,8 +72,15 @@ class Place:
             return loader.from_pretrained(self.folder, local_files_only=True, **settings)
 
     def model(self, auto: str) -> Any:
-        """Load a model, ready to work; likewise."""
-        return self.load(auto, dtype=self.dtype).eval().requires_grad_(False).to(self.device)
+        """Load a model, ready to work.
+
+        Raises:
+            ModelError: If it cannot be loaded, or parts of it would be left to chance.
+        """
+        model, info = self.load(auto, dtype=self.dtype, output_loading_info=True)
+        if missing := sorted(info["missing_keys"]):
+            raise ModelError(f"{self.name} lacks {len(missing)} tensors, as {missing[0]}: it was not trained for this")
+        return model.eval().requires_grad_(False).to(self.device)
 
     def inputs(self, features: Mapping[str, Any]) -> dict[str, Any]:
         """Bring what a processor made to the model: to its device, numbers to its precision."""
@@ -87,13 +94,15 @@ class Place:
 @contextmanager
 def loading(name: str, folder: Path) -> Iterator[None]:
     """Say in one line what transformers raises, and keep its bars and advice off the terminal."""
+    from safetensors import SafetensorError
+
     logging = import_module("transformers.utils.logging")
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
-    except _UNLOADABLE as exc:
+    except (*_UNLOADABLE, SafetensorError) as exc:
         lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
         reason = (lines[0] if lines else type(exc).__name__)[:200]
         raise ModelError(f"transformers cannot load {name} from {folder}: {reason}") from exc

@@ -14,6 +14,7 @@ from voicechat.errors import ConfigError
 from voicechat.models.heard import Heard, TimedWord
 from voicechat.models.speech_to_text.calling import SAMPLE_RATE, Place, Stopped, Wishes
 
+_Run = tuple[int, int, int]  # an id, its first frame, and the one behind its last
 SPACES = ("|", "▁")  # how vocabularies spell one: a letter of its own, or at the start of a syllable
 
 
@@ -71,33 +72,43 @@ class CtcRecognizer:
         return [max(1, int(n)) for n in mask.sum(-1).tolist()]
 
     def _heard(self, frames: Sequence[int], duration_s: float, *, words: bool) -> Heard:
-        text = str(self._tokenizer.decode(frames, skip_special_tokens=True)).strip()
-        timed = self._words(frames, duration_s / len(frames)) if words else ()
+        runs = self._runs(frames)
+        text = self._spelled([token for token, _, _ in runs])
+        timed = self._words(runs, duration_s / len(frames)) if words else ()
         return Heard(text, timed, self._language if text else "")
 
-    def _words(self, frames: Sequence[int], frame_s: float) -> tuple[TimedWord, ...]:
-        """Put the words together from the runs of equal frames; a word ends with its last run."""
-        blank = self._tokenizer.pad_token_id
-        special = set(self._tokenizer.all_special_ids) | {blank}
-        words: list[tuple[list[int], int, int]] = []  # ids, first frame, frame behind the last
-        begin, new = 0, True
+    def _runs(self, frames: Sequence[int]) -> list[_Run]:
+        """Join equal neighbours, then leave out blanks and what else is no text."""
+        tokenizer = self._tokenizer
+        special = {*tokenizer.all_special_ids, tokenizer.pad_token_id}
+        runs: list[_Run] = []
+        begin = 0
         for token, run in groupby(frames):
             end = begin + sum(1 for _ in run)
-            spelled = "" if token in special else str(self._tokenizer.convert_ids_to_tokens(token))
-            new = new or spelled.startswith(SPACES)
-            if spelled and spelled not in SPACES:
-                if new:
-                    words.append(([token], begin, end))
-                else:
-                    ids, first, _ = words[-1]
-                    words[-1] = ([*ids, token], first, end)
-                new = False
+            if token not in special or tokenizer.convert_ids_to_tokens(token) in SPACES:
+                runs.append((token, begin, end))
             begin = end
+        return runs
+
+    def _words(self, runs: Sequence[_Run], frame_s: float) -> tuple[TimedWord, ...]:
+        """Put words together: from the first frame of its first run to the last of its last."""
+        words: list[tuple[list[int], int, int]] = []
+        new = True
+        for token, begin, end in runs:
+            spelled = str(self._tokenizer.convert_ids_to_tokens(token))
+            new = new or spelled.startswith(SPACES)
+            if spelled in SPACES:
+                continue
+            if new:
+                words.append(([token], begin, end))
+            else:
+                ids, first, _ = words[-1]
+                words[-1] = ([*ids, token], first, end)
+            new = False
         timed = (TimedWord(self._spelled(ids), first * frame_s, end * frame_s) for ids, first, end in words)
         return tuple(word for word in timed if word.text)
 
     def _spelled(self, ids: Sequence[int]) -> str:
-        """Give the text of joined ids; a blank between them keeps the tokenizer from joining them again."""
-        blank = self._tokenizer.pad_token_id
-        apart = [token for pair in zip(ids, [blank] * len(ids), strict=True) for token in pair]
-        return str(self._tokenizer.decode(apart, skip_special_tokens=True)).strip()
+        # Joined already: what transformers joins when it is told to skip special tokens loses the second of two letters
+        # that only a blank keeps apart.
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True, group_tokens=False)).strip()

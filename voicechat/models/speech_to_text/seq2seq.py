@@ -37,15 +37,19 @@ class Seq2SeqRecognizer:
 
     @torch.inference_mode()
     def recognize(self, pieces: Sequence[np.ndarray], *, words: bool, stopped: Stopped) -> list[Heard] | None:  # noqa: ARG002
-        """See Recognizer."""
-        extracted = self._extractor(
-            list(pieces), sampling_rate=SAMPLE_RATE, padding=True, return_tensors="pt", return_attention_mask=True
-        )
-        n_most = round(max(map(len, pieces)) / SAMPLE_RATE * TOKENS_PER_S) + TOKENS_BESIDE
-        ids = self._model.generate(
-            **self._place.inputs(extracted), max_new_tokens=n_most, do_sample=False, stopping_criteria=[Asked(stopped)]
-        )
-        if stopped():
-            return None
-        texts = [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
-        return [Heard(text, language=self._language if text else "") for text in texts]
+        """See Recognizer; one piece after another: Moonshine levels the whole of a batch, padding included."""
+        found = []
+        for piece in pieces:
+            extracted = self._extractor(piece, sampling_rate=SAMPLE_RATE, return_tensors="pt")
+            ids = self._model.generate(
+                **self._place.inputs(extracted),
+                max_new_tokens=round(len(piece) / SAMPLE_RATE * TOKENS_PER_S) + TOKENS_BESIDE,
+                do_sample=False,
+                num_beams=1,
+                stopping_criteria=[Asked(stopped)],
+            )
+            if stopped():
+                return None
+            text = str(self._tokenizer.decode(ids[0], skip_special_tokens=True)).strip()
+            found.append(Heard(text, language=self._language if text else ""))
+        return found

@@ -5,6 +5,7 @@ One language or several, found out by themselves; greedy (Xu et al. 2023, "Token
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ import torch
 from voicechat.errors import ConfigError
 from voicechat.models.heard import Heard, TimedWord
 from voicechat.models.speech_to_text.calling import SAMPLE_RATE, Asked, Place, Stopped, Wishes
+
+STEPS_PER_S, STEPS_BESIDE = 125, 20  # ten symbols for each of its frames of 80 ms, its own limit
 
 
 class TransducerRecognizer:
@@ -35,22 +38,30 @@ class TransducerRecognizer:
         self._processor = place.load("AutoProcessor")
         tdt = place.load("AutoConfig").model_type == "parakeet_tdt"
         self._model = place.model("AutoModelForTDT" if tdt else "AutoModelForRNNT")
+        # Serializes calls: while it generates, transformers' model notes in itself how far it is.
+        self._generating = threading.Lock()
 
     @torch.inference_mode()
     def recognize(self, pieces: Sequence[np.ndarray], *, words: bool, stopped: Stopped) -> list[Heard] | None:
         """See Recognizer."""
         inputs = self._place.inputs(self._processor(list(pieces), sampling_rate=SAMPLE_RATE))
-        output = self._model.generate(**inputs, stopping_criteria=[Asked(stopped)])
+        n_most = round(max(map(len, pieces)) / SAMPLE_RATE * STEPS_PER_S) + STEPS_BESIDE
+        with self._generating:
+            output = self._model.generate(**inputs, max_new_tokens=n_most, stopping_criteria=[Asked(stopped)])
         if stopped():
             return None
-        texts, tokens = self._processor.decode(output.sequences, durations=output.durations, skip_special_tokens=True)
+        # In a batch, transformers goes on with a piece that is over until all are.
+        n_frames = self._model.encoder._get_subsampling_output_length(inputs["attention_mask"].sum(-1))
+        begins = output.durations.cumsum(-1) - output.durations
+        ids = output.sequences.masked_fill(begins >= n_frames[:, None], self._processor.tokenizer.pad_token_id)
+        texts, tokens = self._processor.decode(ids, durations=output.durations, skip_special_tokens=True)
         return [
-            Heard(text.strip(), _words(timed) if words else (), self._language if text.strip() else "")
+            Heard(text.strip(), word_times(timed) if words else (), self._language if text.strip() else "")
             for text, timed in zip(texts, tokens, strict=True)
         ]
 
 
-def _words(tokens: Sequence[dict[str, object]]) -> tuple[TimedWord, ...]:
+def word_times(tokens: Sequence[dict[str, object]]) -> tuple[TimedWord, ...]:
     """Put syllables together: a word begins with a space."""
     words: list[TimedWord] = []
     for token in tokens:

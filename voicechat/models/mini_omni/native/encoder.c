@@ -350,11 +350,8 @@ void encoder_front(const EncoderSizes *sizes, const Packed *first, const Packed 
   Planes in = planes_at(&workspace, n_rows, n_mels), between = planes_at(&workspace, n_rows, width);
   memset(in.hi, 0, (size_t)(2 * n_rows * n_mels) * sizeof *in.hi);
   split(mel, 2 * n * n_mels, in.hi + n_mels, in.lo + n_mels);
-  for (int plane = 0; plane < 2; plane++) { /* silence before and after */
-    uint16_t *rows = plane ? between.lo : between.hi;
-    memset(rows, 0, (size_t)width * sizeof *rows);
-    memset(rows + (2 * n + 1) * width, 0, (size_t)width * sizeof *rows);
-  }
+  memset(between.hi, 0, (size_t)width * sizeof *between.hi); /* what is before the first step */
+  memset(between.lo, 0, (size_t)width * sizeof *between.lo);
   product(first, 0, width, in, 2 * n, (Into){.gelu = 1, .planes = part_of(between, 1, 0)});
   between.stride = 2 * width;
   product(second, 0, width, between, n, (Into){.gelu = 1, .more = positions, .y = x, .stride = width});
