@@ -27,7 +27,8 @@ import soxr
 from tests.speaking import read_audio, spoken
 from voicechat.engines.cascade import CascadeEngine, load
 from voicechat.registry import load_backend
-from voicechat.types import CAPTURE_RATE, AudioDelta, UserTranscript, Utterance
+from voicechat.types import CAPTURE_RATE, AudioDelta, UserTranscript
+from voicechat.utterance import Utterance
 
 LIMIT = 1.0
 BLOCK_S = 0.02

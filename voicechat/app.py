@@ -18,7 +18,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from voicechat import __version__
+from voicechat.audio import echo_canceller
 from voicechat.audio.devices import Device
+from voicechat.audio.echo_canceller import EchoCanceller, EchoCancellingSource
+from voicechat.audio.echo_reference import EchoReference
 from voicechat.audio.file_errors import printable_path
 from voicechat.audio.file_sink import FileSink
 from voicechat.audio.file_source import FileSource
@@ -28,25 +31,30 @@ from voicechat.audio.speaker import Speaker
 from voicechat.audio.tee_sink import TeeSink
 from voicechat.config import Config
 from voicechat.config_files import read_toml, remember, user_file
+from voicechat.controls import Controls
 from voicechat.endpointer import Endpointer
-from voicechat.errors import AudioDeviceError, ConfigError, NoSpeechError
+from voicechat.errors import AudioDeviceError, ConfigError, ModelError, NoSpeechError
 from voicechat.event_stream import EventStream
 from voicechat.history.store import ConversationStore
+from voicechat.interruption import InterruptionDetector
 from voicechat.listener import Listener
-from voicechat.protocols import AudioSink, AudioSource, Engine, VoiceActivityDetector
+from voicechat.pauses import Pauses
+from voicechat.protocols import AudioSink, AudioSource, Engine, TurnDetector, VoiceActivityDetector
 from voicechat.registry import load_backend, load_engine
 from voicechat.session import JOIN_TIMEOUT_S, Session
-from voicechat.types import CAPTURE_RATE, Notice, Severity
+from voicechat.signals import Signals
+from voicechat.types import CAPTURE_RATE, Notice, Severity, State, StateChanged
 from voicechat.ui import View
 from voicechat.ui.jsonl import JsonLog
+from voicechat.ui.keyboard import Keyboard
 from voicechat.ui.log import RichLog
 from voicechat.ui.plain import PlainLog
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.1  # between two looks at the screen when nothing happens
-STDOUT_DESCRIPTOR = 1
 STDIO = "-"  # as a file's name: standard input or output
+HALF_DUPLEX = "nobody listens while a reply is spoken; with headphones, --headphones lets you interrupt it"
 GAP_BEYOND_SILENCE_S = 0.3  # between two input files, more than the silence that ends a turn
 SECOND_PRESS_S = 1.0  # a second Ctrl-C within this time ends the talk, whatever is under way
 
@@ -76,18 +84,29 @@ def run_talk(config: Config, request: TalkRequest) -> None:
     events = EventStream()
     events.put(Notice(_introduction(config)))
     with ExitStack() as stack:
-        signals = stack.enter_context(_Signals(events))
+        signals = stack.enter_context(Signals(events))
         engine = stack.enter_context(closing(_EngineLoader(config)))
-        listener = _listener(config, request)
-        source, sink = _ends(config, request, events, stack)
+        canceller = _echo_canceller(config, request, events)
+        listener = _listener(config, request, stack, interruptible=canceller is not None or config.audio.headphones)
+        source, sink = _ends(config, request, canceller, events, stack)
         recorder = _recorder(request, events)
         session = Session(
-            source=source, sink=sink, listener=listener, load_engine=engine, events=events, recorder=recorder
+            source=source,
+            sink=sink,
+            listener=listener,
+            load_engine=engine,
+            events=events,
+            recorder=recorder,
+            turn_by_turn=bool(request.inputs),
         )
         stack.callback(session.close)
-        view = stack.enter_context(_view(config, request, stack))
+        keys = Keyboard(sys.stdin, sys.stdout, wake=events.wake, keys=config.ui.keys, hold=config.ui.hold)
+        if config.turn.push_to_talk and not (keys.available and _on_screen(request)):
+            raise ConfigError("--push-to-talk needs the keys of a terminal; leave it out, or talk in one")
+        view = stack.enter_context(_view(config, request, keys, stack))
         stack.callback(signals.hold)
-        _show(session, events, view, signals)
+        controls = Controls(session, push_to_talk=config.turn.push_to_talk, show_mic=view.show_mic)
+        _show(session, events, view, keys, controls, signals)
         session.close()
         if request.inputs and session.n_utterances == 0:
             raise NoSpeechError(f"no speech found in {', '.join(map(printable_path, request.inputs))}")
@@ -103,7 +122,9 @@ def _check(request: TalkRequest) -> None:
             raise ConfigError(f"--output {printable_path(path)} is also an input, and would be lost; name another file")
 
 
-def _show(session: Session, events: EventStream, view: View, signals: _Signals) -> None:
+def _show(
+    session: Session, events: EventStream, view: View, keys: Keyboard, controls: Controls, signals: Signals
+) -> None:
     """Show the talk's events until the last; the main thread is here for the whole talk."""
     interrupted_at = -math.inf  # of the last Ctrl-C that stopped a reply
     ending: BaseException | None = None
@@ -113,6 +134,12 @@ def _show(session: Session, events: EventStream, view: View, signals: _Signals) 
         event = events.next(TICK_S)
         if event is not None:
             view.show(event)
+            if isinstance(event, StateChanged) and event.state is State.THINKING:
+                controls.turn_ended()
+        for command in keys.poll():
+            if controls.follow(command):
+                deadline = min(deadline, time.monotonic() + JOIN_TIMEOUT_S)
+                session.stop()
         view.tick()
         while (number := signals.take()) is not None:
             now = time.monotonic()
@@ -126,53 +153,30 @@ def _show(session: Session, events: EventStream, view: View, signals: _Signals) 
         raise ending
 
 
-class _Signals:
-    """Notes signals instead of raising wherever the main thread happens to be.
-
-    One that comes while another still waits to be taken does raise: the main thread is stuck in a pipe that nobody
-    reads, and whatever it would still write there goes nowhere. After `hold` none raises, so that what is being closed
-    is completed.
-    """
-
-    def __init__(self, events: EventStream) -> None:
-        self._events = events
-        self._waiting: list[int] = []
-        self._held = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> _Signals:
-        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        for number in numbers:
-            if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_exc_info: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def take(self) -> int | None:
-        """Give the next signal, None if none waits."""
-        return self._waiting.pop(0) if self._waiting else None
-
-    def hold(self) -> None:
-        """From here on only note."""
-        self._held = True
-
-    @staticmethod
-    def exception(number: int) -> BaseException:
-        """Give what ends the process with a signal's exit code."""
-        return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
-
-    def _note(self, number: int, _frame: object) -> None:
-        if self._waiting and not self._held:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT_DESCRIPTOR)
-            raise self.exception(number)
-        self._waiting.append(number)
-        self._events.wake()
+def _echo_canceller(config: Config, request: TalkRequest, events: EventStream) -> EchoCanceller | None:
+    """Load what lets the user interrupt on open speakers, if this talk needs it and it is there."""
+    audio = config.audio
+    if request.inputs or (request.output is not None and not request.play) or config.turn.push_to_talk:
+        return None
+    if audio.headphones and not audio.half_duplex:
+        return None
+    if audio.aec and not audio.half_duplex:
+        try:
+            return echo_canceller.load(echo_canceller.Options())
+        except ModelError as error:
+            events.put(Notice(f"{error}. {HALF_DUPLEX}", Severity.WARNING))
+            return None
+    events.put(Notice(HALF_DUPLEX))
+    return None
 
 
-def _ends(config: Config, request: TalkRequest, events: EventStream, stack: ExitStack) -> tuple[AudioSource, AudioSink]:
+def _ends(
+    config: Config,
+    request: TalkRequest,
+    canceller: EchoCanceller | None,
+    events: EventStream,
+    stack: ExitStack,
+) -> tuple[AudioSource, AudioSink]:
     """Open where the talk comes from and where it goes: files, or the devices that no file stands in for."""
     portaudio: PortAudio | None = None
     if not request.inputs or request.output is None or request.play:
@@ -190,11 +194,20 @@ def _ends(config: Config, request: TalkRequest, events: EventStream, stack: Exit
         assert portaudio is not None
         source = _microphone(config, portaudio, events)
     stack.callback(source.close)
-    return source, _sink(config, request, portaudio, events, stack)
+    reference = None
+    if canceller is not None:
+        reference = EchoReference()
+        source = EchoCancellingSource(source, reference, canceller)
+    return source, _sink(config, request, portaudio, reference, events, stack)
 
 
 def _sink(
-    config: Config, request: TalkRequest, portaudio: PortAudio | None, events: EventStream, stack: ExitStack
+    config: Config,
+    request: TalkRequest,
+    portaudio: PortAudio | None,
+    reference: EchoReference | None,
+    events: EventStream,
+    stack: ExitStack,
 ) -> AudioSink:
     file: FileSink | None = None
     if request.output is not None:
@@ -204,7 +217,7 @@ def _sink(
             return file
     assert portaudio is not None
     try:
-        speaker = _speaker(config, portaudio, events)
+        speaker = _speaker(config, portaudio, reference, events)
     except AudioDeviceError as error:
         if file is None:
             raise
@@ -236,9 +249,16 @@ def _microphone(config: Config, portaudio: PortAudio, events: EventStream) -> Mi
     return microphone
 
 
-def _speaker(config: Config, portaudio: PortAudio, events: EventStream) -> Speaker:
+def _speaker(config: Config, portaudio: PortAudio, reference: EchoReference | None, events: EventStream) -> Speaker:
     audio = config.audio
-    speaker = Speaker(portaudio, audio.speaker or None, buffer_ms=audio.buffer_ms, wait=audio.wait, notify=events.put)
+    speaker = Speaker(
+        portaudio,
+        audio.speaker or None,
+        buffer_ms=audio.buffer_ms,
+        wait=audio.wait,
+        notify=events.put,
+        reference=reference,
+    )
     _remember(config, "audio.speaker", speaker.device, events)
     return speaker
 
@@ -258,7 +278,7 @@ def _remember(config: Config, key: str, device: Device, events: EventStream) -> 
         events.put(Notice(f"{key} = {device.full_name!r} is remembered in {user_file()}"))
 
 
-def _listener(config: Config, request: TalkRequest) -> Listener:
+def _listener(config: Config, request: TalkRequest, stack: ExitStack, *, interruptible: bool) -> Listener:
     turn = config.turn
     vad: VoiceActivityDetector = load_backend("vad", config.talk.vad, config.options("vad", config.talk.vad))
     endpointer = Endpointer(
@@ -267,8 +287,25 @@ def _listener(config: Config, request: TalkRequest) -> Listener:
         end_silence_ms=config.patience.usual_ms,
         max_turn_s=turn.max_turn_s,
     )
-    meter = config.ui.meter and not request.inputs
-    return Listener(vad, endpointer, pre_roll_ms=turn.pre_roll_ms, meter=meter)
+    return Listener(
+        vad,
+        endpointer,
+        pre_roll_ms=turn.pre_roll_ms,
+        pauses=_pauses(config, request, stack) if config.patience.judges else None,
+        interruptions=InterruptionDetector(frame_samples=vad.frame_samples) if interruptible else None,
+        by_key=turn.push_to_talk,
+        meter=config.ui.meter and not request.inputs,
+    )
+
+
+def _pauses(config: Config, request: TalkRequest, stack: ExitStack) -> Pauses:
+    name = config.talk.turn_detector
+    detector: TurnDetector = load_backend("turn_detector", name, config.options("turn_detector", name))
+    stack.callback(detector.close)
+    # In a file words come when the machine has time, so that turns would end now here, now there; and of what
+    # pocketsphinx understands half is wrong, which does more harm than good.
+    words = config.talk.asr != "pocketsphinx" and (not request.inputs or request.realtime)
+    return Pauses(detector, config.patience, words=words)
 
 
 def _recorder(request: TalkRequest, events: EventStream) -> ConversationStore | None:
@@ -285,15 +322,21 @@ def _introduction(config: Config) -> str:
     return f"the built-in offline assistant answers ({parts}); it is small: ask it what it can do"
 
 
-def _view(config: Config, request: TalkRequest, stack: ExitStack) -> View:
+def _on_screen(request: TalkRequest) -> bool:
+    """Whether the talk is shown to somebody at a terminal."""
+    out = sys.stdout
+    return not request.json_lines and request.output != STDIO and out is not None and out.isatty()
+
+
+def _view(config: Config, request: TalkRequest, keys: Keyboard, stack: ExitStack) -> View:
     out, err = _or_nowhere(sys.stdout, stack), _or_nowhere(sys.stderr, stack)
     if request.json_lines:
         return JsonLog(out, version=__version__, engine=config.talk.engine)
     if request.output == STDIO:  # standard output carries the reply's audio
         return PlainLog(err, err)
-    if not out.isatty():
+    if not _on_screen(request):
         return PlainLog(out, err)
-    return RichLog(live=not logger.isEnabledFor(logging.INFO), keyboard=sys.stdin)
+    return RichLog(live=not logger.isEnabledFor(logging.INFO), keys=keys)
 
 
 class _EngineLoader:

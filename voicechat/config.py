@@ -49,6 +49,9 @@ class AudioConfig:
     speaker: str = ""
     buffer_ms: int = _within(100, 10, 1000)  # of the device itself
     wait: bool = True  # for a device that went away
+    aec: bool = True  # cancel the echo of the speaker in the microphone
+    headphones: bool = False  # the microphone does not hear the speaker
+    half_duplex: bool = False  # do not listen while a reply is spoken
     noise_floor_dbfs: float = _within(0.0, -120.0, 0.0)  # as `voicechat setup` measured it; 0 if it did not
     echo_delay_ms: float = _within(0.0, 0.0, 2000.0)  # likewise
 
@@ -62,6 +65,7 @@ class TurnConfig:
     min_speech_ms: int = _within(200, 20, 5000)
     max_turn_s: float = _within(30.0, 1.0, 300.0)
     pre_roll_ms: int = _within(300, 0, 2000)
+    push_to_talk: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class UiConfig:
     """What is shown."""
 
     meter: bool = True
+    keys: bool = True
+    hold: bool = True  # the talk key is held, where the terminal can tell when it is let go
 
 
 _TABLES: dict[str, type] = {"talk": TalkConfig, "audio": AudioConfig, "turn": TurnConfig, "ui": UiConfig}

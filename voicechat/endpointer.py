@@ -141,6 +141,12 @@ class Endpointer:
             return self._end(EndReason.MAX_TURN)
         return None
 
+    def begin(self) -> None:
+        """Begin a turn with the next frame, whatever was pushed before."""
+        self.reset()
+        self._in_turn = True
+        self._turn_frames = self._silence_frames = 0
+
     def wait(self, silence_ms: float) -> None:
         """End the turn this long after its last speech frame, in this pause; the next one is waited for as usual.
 

@@ -10,6 +10,7 @@ import numpy as np
 from voicechat.types import (
     AudioChunk,
     CancelToken,
+    Loudness,
     Message,
     Notice,
     Pause,
@@ -17,8 +18,8 @@ from voicechat.types import (
     ReplyEvent,
     Transcript,
     TurnDone,
-    Utterance,
 )
+from voicechat.utterance import Utterance
 
 
 class AudioSource(Protocol):
@@ -77,7 +78,14 @@ class AudioSink(Protocol):
         ...
 
     def flush(self) -> None:
-        """Stop the sound now and forget what was not heard. From any thread."""
+        """Stop the sound now and forget what was not heard; what comes next is at full loudness. From any thread."""
+        ...
+
+    def set_loudness(self, loudness: Loudness) -> None:
+        """Let the reply through in full, quietly, or not at all; nothing of it is lost. From any thread.
+
+        Nobody interrupts a file, so that it need not do anything.
+        """
         ...
 
     def heard_s(self) -> float:
@@ -224,6 +232,22 @@ class AnnouncingEngine(Protocol):
 
     def announce(self) -> Generator[ReplyEvent, None, None]:
         """Speak what is due now; yields nothing if nothing is."""
+        ...
+
+
+@runtime_checkable
+class TypedEngine(Protocol):
+    """An engine that also answers what the user typed."""
+
+    def respond_to_text(
+        self, text: str, history: Sequence[Message], cancel: CancelToken
+    ) -> Generator[ReplyEvent, None, None]:
+        """Yield the reply to `text`; checks `cancel` at each step.
+
+        Raises:
+            ModelError: If a model fails.
+            RemoteError: If a server does.
+        """
         ...
 
 

@@ -1,8 +1,8 @@
-"""A talk: two worker threads, turns one after another, and the history of what was heard.
+"""A talk: two worker threads, and turns one after another.
 
 Knows roles only (protocols.py): what the source, the sink, the engine and the detector are is the composition's choice.
-Half duplex: while a turn is answered nobody listens, and what the microphone took in meanwhile is forgotten, so that
-the assistant never answers its own voice; a file waits and is answered turn by turn.
+Who has the word is decided in floor.py, how a turn is answered in responder.py. A microphone is listened to all the
+time: the listener judges what is an interruption. A file waits and is answered turn by turn.
 """
 
 from __future__ import annotations
@@ -11,32 +11,35 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from enum import Enum, auto
 
 from voicechat.event_stream import EventStream
 from voicechat.farewell import ends_the_talk
-from voicechat.listener import Listener, ListenerEvent, UtteranceClosed, UtteranceOpened
+from voicechat.floor import Floor
+from voicechat.listener import Listener, ListenerEvent, UtteranceClosed, UtteranceDropped, UtteranceOpened
 from voicechat.protocols import AnnouncingEngine, AudioSink, AudioSource, Engine, NoticingEngine, TurnRecorder
-from voicechat.turn import Turn
-from voicechat.types import (
-    AudioDelta,
-    CancelToken,
-    Message,
-    Notice,
-    Outcome,
-    ReplyEvent,
-    State,
-    StateChanged,
-    TextDelta,
-    TurnDone,
-    UserTranscript,
-    Utterance,
-)
+from voicechat.responder import Responder
+from voicechat.turn import Origin, Turn
+from voicechat.types import CancelToken, Loudness, Notice, Outcome, State, StateChanged
+from voicechat.utterance import Utterance
 
 logger = logging.getLogger(__name__)
 
 JOIN_TIMEOUT_S = 5.0  # a worker that a library keeps for longer is left to the end of the process, and said so
+KEY_TAIL_S = 0.15  # people let the talk key go before their last word is out
+
+
+class _Order(Enum):
+    """What the keys ask of the listening thread."""
+
+    TALK = auto()
+    END_TALK = auto()
+    TOGGLE_TALK = auto()
+    MUTE = auto()
+    UNMUTE = auto()
+    FORGET = auto()  # what is being said: the user has typed something instead
 
 
 class Session:
@@ -44,12 +47,13 @@ class Session:
 
     Args:
         source: read by the listening thread only.
-        sink: written by the responding thread only; flushed from any.
+        sink: written by the responding thread only; flushed, and made quiet, from any.
         listener: cuts the source's audio into utterances.
         load_engine: gives the engine that answers them. It is called once, on the responding thread, so that a slow
             engine does not keep the microphone waiting; `Engine.respond` is called there too, as soon as speech starts.
         events: gets every event of the talk, and its end.
         recorder: keeps each turn, if given.
+        turn_by_turn: whether the source waits while a turn is answered, as a file does.
 
     The source and the sink are closed with the session; the engine, which may be shared, is not.
     """
@@ -63,6 +67,7 @@ class Session:
         load_engine: Callable[[], Engine],
         events: EventStream,
         recorder: TurnRecorder | None = None,
+        turn_by_turn: bool = False,
     ) -> None:
         self._source = source
         self._sink = sink
@@ -70,16 +75,18 @@ class Session:
         self._load_engine = load_engine
         self._events = events
         self._recorder = recorder
+        self._turn_by_turn = turn_by_turn
         self._token = CancelToken()  # the session's own: set once, when the talk is to end
-        self._history: list[Message] = []  # of the responding thread
+        self._floor = Floor(self._token, events)
+        self._responder = Responder(sink, events, self._floor, self._token, recorder)
         self._inbox: queue.SimpleQueue[Turn | None] = queue.SimpleQueue()  # None: no more turns
-        # Serializes everything below between the two workers and the caller; notified when a turn or an
-        # announcement is over, or the talk is to end.
-        self._changed = threading.Condition()
-        self._n_turns = 0  # announcements included
-        self._n_utterances = 0
-        self._current: Turn | None = None  # the turn of the newest utterance, until it is done
-        self._announcing: CancelToken | None = None  # of the announcement under way
+        self._orders: queue.SimpleQueue[tuple[_Order, float]] = queue.SimpleQueue()  # each with its time.monotonic()
+        self._muted = False  # of the listening thread
+        self._n_utterances = 0  # likewise
+        # Serializes taking the floor, cancelling whoever had it, and queueing the turn, between all threads.
+        self._taking = threading.Lock()
+        # Serializes the two below between the workers.
+        self._ending = threading.Lock()
         self._error: BaseException | None = None
         self._n_running = 2
         # Daemons: closing ends them, and one that a library will not let go must not keep the process alive.
@@ -90,26 +97,56 @@ class Session:
 
     @property
     def n_utterances(self) -> int:
-        """How many times the user has spoken so far."""
+        """How many times the user has spoken or typed so far."""
         return self._n_utterances
 
     def start(self) -> None:
         """Begin to listen."""
-        self._set_state(State.LISTENING, 0)
+        self._events.put(StateChanged(State.LISTENING, 0))
         for thread in self._threads:
             thread.start()
 
     def interrupt(self) -> bool:
         """Stop the reply that is being made or spoken; give whether there was one. From any thread but a worker."""
-        with self._changed:
-            if self._announcing is not None:
-                token = self._announcing
-            elif self._current is not None and self._current.utterance.finished:
-                token = self._current.utterance.cancel
-            else:
-                return False
-        token.cancel()  # first, so that nothing is written after the flush
+        turn = self._floor.turn
+        if turn is None or not turn.answering:
+            return False
+        turn.utterance.cancel.cancel()  # first, so that nothing is written after the flush
         self._sink.flush()
+        return True
+
+    def talk(self) -> None:
+        """Take the word until `end_talk`, whatever the detectors say; a reply under way stops."""
+        self.interrupt()
+        self._orders.put((_Order.TALK, time.monotonic()))
+
+    def end_talk(self) -> None:
+        """End what the user says."""
+        self._orders.put((_Order.END_TALK, time.monotonic()))
+
+    def toggle_talk(self) -> None:
+        """End what the user says, or take the word for them."""
+        self.interrupt()
+        self._orders.put((_Order.TOGGLE_TALK, time.monotonic()))
+
+    def mute(self, muted: bool) -> None:
+        """Stop or begin to listen; what is being said is forgotten."""
+        self._orders.put((_Order.MUTE if muted else _Order.UNMUTE, time.monotonic()))
+
+    def say(self, text: str) -> None:
+        """Take typed words for a turn; a reply under way stops, what is being said is forgotten."""
+        self._orders.put((_Order.FORGET, time.monotonic()))
+        turn = self._take(Utterance(), Origin.TEXT, text=text)
+        if turn is not None:
+            self._floor.tell(turn, State.THINKING)
+
+    def repeat(self) -> bool:
+        """Speak the last reply once more, from its beginning; give whether there is one."""
+        turn = self._floor.turn
+        repeated = turn if turn is not None and turn.answering and turn.chunks else self._responder.last_reply
+        if repeated is None:
+            return False
+        self._take(Utterance(), Origin.REPEAT, repeated=repeated.repeated or repeated)
         return True
 
     def stop(self) -> None:
@@ -117,16 +154,13 @@ class Session:
         if self._token.cancelled:
             return
         self._token.cancel()
-        with self._changed:
-            current = self._current.utterance.cancel if self._current is not None else None
-            tokens = [token for token in (self._announcing, current) if token is not None]
-            self._changed.notify_all()
+        turn = self._floor.turn
         with ExitStack() as ending:  # each of these, whatever becomes of the others; the last one first
             ending.callback(self._inbox.put, None)
             ending.callback(self._source.close)
             ending.callback(self._sink.flush)
-            for token in tokens:
-                ending.callback(token.cancel)
+            if turn is not None:
+                ending.callback(turn.utterance.cancel.cancel)
 
     def close(self) -> None:
         """End the talk, wait for the workers and release the devices.
@@ -156,42 +190,76 @@ class Session:
         try:
             work()
         except BaseException as exc:
-            with self._changed:
+            with self._ending:
                 self._error = self._error or exc
             self.stop()
         finally:
-            with self._changed:
+            with self._ending:
                 self._n_running -= 1
                 last = self._n_running == 0
             if last:
                 try:
-                    self._fail_unanswered()
+                    self._give_up_the_rest()
                 finally:
                     self._events.end()
 
-    def _fail_unanswered(self) -> None:
-        """Give the utterances that no responder took any more (its engine could not be loaded) their TurnDone."""
+    def _give_up_the_rest(self) -> None:
+        """Give the turns that nobody answers any more their TurnDone; from here on none begins."""
+        with self._taking:
+            self._token.cancel()
         while True:
             try:
                 turn = self._inbox.get_nowait()
             except queue.Empty:
                 return
             if turn is not None:
-                self._keep(turn, turn.done(Outcome.FAILED, heard_s=0.0, first_heard_at=None), heard_s=0.0)
+                self._responder.give_up(turn, failed=self._error is not None)
 
-    def _set_state(self, state: State, turn: int) -> None:
-        self._events.put(StateChanged(state, turn))
+    def _take(
+        self, utterance: Utterance, origin: Origin, *, text: str = "", repeated: Turn | None = None
+    ) -> Turn | None:
+        """Begin a turn, and end the one that was under way; None if the talk is to end."""
+        with self._taking:
+            turn, before = self._floor.take(utterance, origin, patient=self._turn_by_turn and origin is Origin.SPEECH)
+            if self._token.cancelled:
+                self._floor.release(turn)
+                return None
+            if origin is Origin.TEXT:
+                turn.user_text, turn.typed_at = text, time.monotonic()
+            turn.repeated = repeated
+            if origin is not Origin.REPEAT:
+                self._n_utterances += 1
+            if before is not None:
+                if origin is Origin.SPEECH and self._unheard(before):
+                    utterance.continues(before.utterance)
+                    before.continued = True
+                before.utterance.cancel.cancel()  # first, so that nothing is written after the flush
+                self._sink.flush()
+            self._inbox.put(turn)
+            return turn
+
+    def _unheard(self, turn: Turn) -> bool:
+        """Whether a spoken turn is being answered, and nothing of the answer was heard: the user had only paused."""
+        if turn.origin is not Origin.SPEECH or turn.utterance.cancel.cancelled:
+            return False
+        return not turn.chunks or turn.heard_before_s is None or self._sink.heard_s() <= turn.heard_before_s
 
     # voicechat-listen ------------------------------------------------------------------------
 
     def _listen(self) -> None:
         try:
             while not self._token.cancelled:
-                self._wait_for_the_floor()
+                if self._turn_by_turn:
+                    self._floor.wait_while_answering()
                 samples = self._source.read(unhurried=self._listener.quiet)
+                captured_at = self._captured_at()
+                self._follow_orders(captured_at)
                 if samples is None:
                     break
-                self._hear(self._listener.push(samples, captured_at=self._captured_at()))
+                if not self._muted:
+                    # What was captured before a reply had ended may still hold the end of it.
+                    guarded = self._floor.answering or captured_at < self._floor.free_since
+                    self._hear(self._listener.push(samples, captured_at=captured_at, guarded=guarded))
             self._hear(self._listener.finish(captured_at=self._captured_at()))
         finally:
             self._source.close()
@@ -200,42 +268,42 @@ class Session:
     def _captured_at(self) -> float:
         return time.monotonic() - self._source.latency_s
 
+    def _follow_orders(self, captured_at: float) -> None:
+        while not self._orders.empty():
+            order, at = self._orders.get()
+            if order is _Order.TOGGLE_TALK:
+                order = _Order.END_TALK if self._listener.in_utterance else _Order.TALK
+            match order:
+                case _Order.TALK:
+                    self._hear(self._listener.open_by_key(captured_at=captured_at))
+                case _Order.END_TALK:
+                    self._listener.close_by_key(at=at + KEY_TAIL_S)
+                case _Order.MUTE | _Order.UNMUTE | _Order.FORGET:
+                    self._hear(self._listener.drop())
+            if order in (_Order.MUTE, _Order.UNMUTE):
+                self._muted = order is _Order.MUTE
+
     def _hear(self, happenings: Iterable[ListenerEvent]) -> None:
         for happening in happenings:
             if self._token.cancelled:
                 return
-            if isinstance(happening, UtteranceOpened):
-                self._open_turn(happening.utterance)
-            elif isinstance(happening, UtteranceClosed):
-                self._set_state(State.THINKING, self._n_turns)
-                self._wait_for_the_floor()
-            else:
-                self._events.put(happening)
-
-    def _open_turn(self, utterance: Utterance) -> None:
-        with self._changed:
-            if self._announcing is not None:
-                # It began in this very moment and is heard first; the utterance goes on after it, and without it.
-                self._changed.wait_for(lambda: self._announcing is None or self._token.cancelled)
-                self._source.discard()
-            if self._token.cancelled:
-                return
-            self._n_utterances += 1
-            self._n_turns += 1
-            self._current = Turn(self._n_turns, utterance)
-            self._inbox.put(self._current)
-        self._set_state(State.HEARING, self._current.number)
-
-    def _wait_for_the_floor(self) -> None:
-        """Block while a reply or an announcement is under way, then forget what the microphone heard of it."""
-        with self._changed:
-            if not self._replying():
-                return
-            self._changed.wait_for(lambda: not self._replying() or self._token.cancelled)
-        self._source.discard()
-
-    def _replying(self) -> bool:
-        return self._announcing is not None or (self._current is not None and self._current.utterance.finished)
+            match happening:
+                case UtteranceOpened():
+                    turn = self._take(happening.utterance, Origin.SPEECH)
+                    if turn is not None:
+                        self._floor.tell(turn, State.HEARING)
+                case UtteranceClosed():
+                    turn = self._floor.turn
+                    if turn is not None and turn.utterance is happening.utterance:
+                        self._floor.tell(turn, State.THINKING)
+                    if self._turn_by_turn:
+                        self._floor.wait_while_answering()
+                case UtteranceDropped():
+                    happening.utterance.cancel.cancel()
+                case Loudness():
+                    self._sink.set_loudness(happening)
+                case _:
+                    self._events.put(happening)
 
     # voicechat-respond -----------------------------------------------------------------------
 
@@ -248,121 +316,18 @@ class Session:
             try:
                 turn = self._inbox.get(timeout=_until_announcement_s(engine))
             except queue.Empty:
-                self._announce(engine)
+                # Unless the user has just begun to speak, or the talk is to end: that is in the inbox already.
+                turn = self._floor.take_if_free(Utterance(), Origin.ENGINE)
+                if turn is not None:
+                    self._responder.answer(turn, engine)
                 continue
             if turn is None:
                 break
-            self._answer(turn, engine)
+            done = self._responder.answer(turn, engine)
+            if done.outcome is not Outcome.CONTINUED and ends_the_talk(done.user_text):
+                self.stop()
         if _until_announcement_s(engine) is not None:
             self._events.put(Notice("the talk is over; a timer that is still running will not be heard"))
-
-    def _answer(self, turn: Turn, engine: Engine) -> None:
-        """Answer one utterance, and remember what was said and heard."""
-        if self._token.cancelled:  # the talk ended before this turn could begin
-            turn.utterance.cancel.cancel()
-        done = self._speak(turn, engine.respond(turn.utterance, tuple(self._history)))
-        if done.user_text:
-            self._history.append(Message("user", done.user_text))
-        if done.reply_text:
-            self._history.append(Message("assistant", done.reply_text))
-        if ends_the_talk(done.user_text):
-            self.stop()
-
-    def _announce(self, engine: Engine) -> None:
-        """Let the engine speak up by itself, unless the user has just begun to."""
-        assert isinstance(engine, AnnouncingEngine)
-        with self._changed:
-            if self._current is not None or self._token.cancelled:
-                return  # the utterance, or the end, is in the inbox already
-            self._n_turns += 1
-            turn = Turn(self._n_turns, Utterance())
-            self._announcing = turn.utterance.cancel
-        done = self._speak(turn, engine.announce())
-        if done.reply_text:
-            self._history.append(Message("assistant", done.reply_text))
-
-    def _speak(self, turn: Turn, reply: Generator[ReplyEvent, None, None]) -> TurnDone:
-        """Bring a reply to the sink; whatever happens, the turn gets exactly one TurnDone."""
-        cancel = turn.utterance.cancel
-        outcome = Outcome.FAILED
-        heard_before_s: float | None = None
-        try:
-            heard_before_s = self._sink.heard_s()
-            if not cancel.cancelled:
-                self._relay(reply, turn)
-                self._sink.finish(cancel)
-            if not cancel.cancelled:
-                outcome = Outcome.COMPLETED
-            elif turn.chunks or turn.utterance.finished or self._token.cancelled:
-                outcome = Outcome.INTERRUPTED
-            else:
-                outcome = Outcome.DROPPED
-        finally:
-            done = self._finish(turn, reply, outcome, heard_before_s)
-        return done
-
-    def _finish(
-        self,
-        turn: Turn,
-        reply: Generator[ReplyEvent, None, None],
-        outcome: Outcome,
-        heard_before_s: float | None,
-    ) -> TurnDone:
-        """End a turn: stop what is left of it, let the listener go on, keep the turn and tell of it."""
-        heard_s, first_heard_at = 0.0, None
-        try:
-            try:
-                reply.close()
-            finally:
-                if outcome is not Outcome.COMPLETED:
-                    self._sink.flush()
-                if heard_before_s is not None:
-                    heard_s = self._sink.heard_s() - heard_before_s
-                if turn.chunks:
-                    first_heard_at = self._sink.first_heard_at
-        finally:
-            self._release_the_floor(turn)
-            done = turn.done(outcome, heard_s=heard_s, first_heard_at=first_heard_at)
-            done = self._keep(turn, done, heard_s=heard_s)
-        logger.debug("turn %d: %.2f s of speech, %s", turn.number, done.user_s, done.latency)
-        return done
-
-    def _release_the_floor(self, turn: Turn) -> None:
-        with self._changed:
-            if self._current is turn:
-                self._current = None
-            else:
-                self._announcing = None
-            self._changed.notify_all()
-
-    def _keep(self, turn: Turn, done: TurnDone, *, heard_s: float) -> TurnDone:
-        """Record a turn and tell of it; the listener is at work again already."""
-        try:
-            if self._recorder is not None and done.outcome is not Outcome.DROPPED:
-                done = self._recorder.record(done, turn.utterance.so_far(), turn.heard_chunks(heard_s))
-        finally:
-            self._events.put(done)
-            with self._changed:
-                if self._current is None and not self._token.cancelled:  # else the next turn has begun meanwhile
-                    self._set_state(State.LISTENING, turn.number)
-        return done
-
-    def _relay(self, reply: Generator[ReplyEvent, None, None], turn: Turn) -> None:
-        cancel = turn.utterance.cancel
-        for event in reply:
-            if cancel.cancelled:
-                return
-            if isinstance(event, UserTranscript):
-                self._events.put(turn.add_transcript(event))
-            elif isinstance(event, TextDelta):
-                self._events.put(turn.add_text(event))
-            elif isinstance(event, AudioDelta) and len(event.chunk.samples):
-                if not turn.chunks:
-                    self._set_state(State.SPEAKING, turn.number)
-                turn.add_audio(event.chunk)
-                self._sink.write(event.chunk, cancel)
-            elif isinstance(event, Notice):
-                self._events.put(event)
 
 
 def _until_announcement_s(engine: Engine) -> float | None:

@@ -4,26 +4,47 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from voicechat.types import AudioChunk, Latency, Outcome, TextDelta, TurnDone, UserTranscript, Utterance
+from voicechat.types import AudioChunk, Latency, Outcome, TextDelta, TurnDone, UserTranscript
+from voicechat.utterance import Utterance
+
+
+class Origin(StrEnum):
+    """What a turn comes from."""
+
+    SPEECH = "speech"
+    TEXT = "text"  # the user typed it
+    ENGINE = "engine"  # an announcement
+    REPEAT = "repeat"  # an earlier reply, once more
 
 
 @dataclass
 class Turn:
-    """Collects what an engine yields for one utterance, or for an announcement (an utterance that never ends)."""
+    """Collects what an engine yields for one utterance; a turn that nobody spoke has an utterance that never ends."""
 
     number: int
     utterance: Utterance
-    user_text: str = ""
+    origin: Origin = Origin.SPEECH
+    user_text: str = ""  # what was said as far as it is understood, or what was typed
+    typed_at: float | None = None  # time.monotonic()
+    repeated: Turn | None = None  # whose reply is spoken once more
+    continued: bool = False  # the user went on before anything was heard: the next turn holds this one's audio too
+    heard_before_s: float | None = None  # how much the sink had played when the reply began
     chunks: list[AudioChunk] = field(default_factory=list)
     deltas: list[TextDelta] = field(default_factory=list)
     first_text_at: float | None = None  # time.monotonic()
     first_audio_at: float | None = None
     reply_s: float = 0.0  # audio yielded so far
 
+    @property
+    def answering(self) -> bool:
+        """Whether the user is done and the reply is being made or spoken."""
+        return self.origin is not Origin.SPEECH or self.utterance.finished
+
     def add_transcript(self, event: UserTranscript) -> UserTranscript:
         """Note the user's words; give the event with the turn filled in."""
-        self.user_text = event.text
+        self.user_text = self.utterance.words = event.text
         return UserTranscript(event.text, final=event.final, turn=self.number)
 
     def add_text(self, event: TextDelta) -> TextDelta:
@@ -70,9 +91,9 @@ class Turn:
         return heard
 
     def _latency(self, first_heard_at: float | None) -> Latency:
-        if self.utterance.ended_at is None:
+        zero = self.utterance.ended_at or self.typed_at
+        if zero is None:
             return Latency()
-        zero = self.utterance.ended_at
 
         def after_ms(at: float | None) -> float | None:
             return None if at is None else round((at - zero) * 1000, 1)

@@ -21,7 +21,8 @@ from voicechat.asr import http
 from voicechat.asr._http_client import Client
 from voicechat.asr.http import HttpTranscriber, Options
 from voicechat.errors import ConfigError, RemoteError, VoiceChatError
-from voicechat.types import CAPTURE_RATE, Recognized, Transcript, Utterance, Word
+from voicechat.types import CAPTURE_RATE, Recognized, Transcript, Word
+from voicechat.utterance import Utterance
 
 SPEECH = (np.sin(np.arange(CAPTURE_RATE) / 20) * 0.3).astype(np.float32)
 SECRET = "sk-very-secret-0123456789"

@@ -12,7 +12,7 @@ from voicechat.audio import playback_stream
 from voicechat.audio.playback_stream import PlaybackStream
 from voicechat.audio.playback_stream import StreamClock as RealClock
 from voicechat.audio.speaker import PlayQueue, Speaker
-from voicechat.types import AudioChunk, CancelToken, Notice
+from voicechat.types import AudioChunk, CancelToken, Loudness, Notice
 
 TIMEOUT_S = 10.0
 
@@ -163,6 +163,79 @@ def test_a_flush_lets_a_finish_return():
     finisher.join(TIMEOUT_S)
 
     assert not finisher.is_alive()
+
+
+def ramp(n_blocks: int) -> AudioChunk:
+    """Samples that are all different, so that each can be told from the others."""
+    return AudioChunk(np.linspace(0.1, 0.9, n_blocks * BLOCK, dtype=np.float32), RATE)
+
+
+def test_a_ducked_reply_is_quiet_at_once_and_nothing_of_it_is_skipped():
+    backend = Backend()
+    out = speaker(backend)
+    token = CancelToken()
+    whole = ramp(50)
+    out.write(whole, token)
+    for _ in range(30):
+        backend.play()
+    n_heard = round(out.heard_s() * RATE)
+    out.set_loudness(Loudness.DUCKED)
+    quiet = backend.play()[:, 0]
+
+    assert out.heard_s() == pytest.approx(n_heard / RATE, abs=0.011)
+    assert quiet / whole.samples[n_heard : n_heard + BLOCK] == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_held_reply_waits_where_it_was_heard_and_comes_back_up_without_a_gap():
+    backend = Backend()
+    out = speaker(backend)
+    token = CancelToken()
+    whole = ramp(60)
+    out.write(whole, token)
+    for _ in range(30):
+        backend.play()
+    n_heard = round(out.heard_s() * RATE)
+    out.set_loudness(Loudness.HELD)
+    held = np.concatenate([backend.play() for _ in range(50)])
+    waited_s = out.heard_s()
+    out.set_loudness(Loudness.FULL)
+    run = Running(backend, lambda: out.finish(token))
+
+    rest = run.played[np.flatnonzero(run.played)]
+    assert not held.any()
+    assert waited_s == pytest.approx(n_heard / RATE)
+    assert rest[20 * BLOCK :] == pytest.approx(whole.samples[n_heard + 1 + 20 * BLOCK :])
+    assert 0 < rest[BLOCK] < rest[5 * BLOCK] < rest[14 * BLOCK]
+    assert out.heard_s() == pytest.approx(0.6)
+
+
+def test_what_is_written_while_a_reply_is_held_comes_after_it():
+    backend = Backend()
+    out = speaker(backend)
+    token = CancelToken()
+    out.write(chunk(5, 0.5), token)
+    out.set_loudness(Loudness.HELD)
+    writer = threading.Thread(target=lambda: (out.write(chunk(5, 0.7), token), out.finish(token)))
+    writer.start()
+    backend.play()
+    writer.join(0.05)
+    assert writer.is_alive()
+    out.set_loudness(Loudness.FULL)
+    run = Running(backend, writer.join)
+
+    assert np.count_nonzero(run.played > 0) == 10 * BLOCK - 1  # the very first one is still at nothing
+    assert out.heard_s() == pytest.approx(0.1)
+
+
+def test_after_a_flush_the_next_reply_is_in_full():
+    backend = Backend()
+    out = speaker(backend)
+    out.write(chunk(5, 0.5), CancelToken())
+    out.set_loudness(Loudness.HELD)
+    out.flush()
+    out.write(chunk(1, 0.7), CancelToken())
+
+    assert backend.play()[:, 0] == pytest.approx(0.7)
 
 
 def test_finish_without_anything_written_returns_at_once():

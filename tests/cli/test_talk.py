@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from voicechat import app as composition
 from voicechat.cli import app, run
-from voicechat.cli.talk import KEYS, talk
+from voicechat.cli.flags import KEYS
+from voicechat.cli.talk import talk
 from voicechat.config import load_config
 from voicechat.registry import KINDS
 

@@ -11,7 +11,8 @@ import torch
 
 from voicechat.models.mini_omni.pipeline import Piece
 from voicechat.models.mini_omni.whisper import Heard
-from voicechat.types import CAPTURE_RATE, Utterance
+from voicechat.types import CAPTURE_RATE
+from voicechat.utterance import Utterance
 
 N_LAYERS = 3  # of the encoder: it may stop before each
 N_STEPS = 6  # of a reply

@@ -22,8 +22,8 @@ from voicechat.types import (
     TextDelta,
     Transcript,
     UserTranscript,
-    Utterance,
 )
+from voicechat.utterance import Utterance
 
 TIMEOUT_S = 20
 

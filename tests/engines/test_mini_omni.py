@@ -14,16 +14,8 @@ from tests.models.mini_omni.pipelines import noise, tiny_pipeline
 from voicechat.engines.mini_omni import SINGLE_TURNS, MiniOmniEngine, Options
 from voicechat.models.device import DeviceMemoryError
 from voicechat.models.mini_omni.pipeline import Style
-from voicechat.types import (
-    CAPTURE_RATE,
-    AudioDelta,
-    CancelToken,
-    Notice,
-    Severity,
-    TextDelta,
-    UserTranscript,
-    Utterance,
-)
+from voicechat.types import CAPTURE_RATE, AudioDelta, CancelToken, Notice, Severity, TextDelta, UserTranscript
+from voicechat.utterance import Utterance
 
 TIMEOUT_S = 10.0
 SHORT = Options(max_reply_s=1.0, exact_encoder=False)
@@ -85,10 +77,10 @@ def test_words_come_about_when_they_are_spoken():
 def test_typed_words_are_answered_aloud():
     engine = MiniOmniEngine(tiny_pipeline(), SHORT)
 
-    events = list(engine.respond_to_text("hello", CancelToken()))
+    events = list(engine.respond_to_text("hello", (), CancelToken()))
 
     assert len(sound(events)) > CAPTURE_RATE
-    assert not np.array_equal(sound(events), sound(list(engine.respond_to_text("bye", CancelToken()))))
+    assert not np.array_equal(sound(events), sound(list(engine.respond_to_text("bye", (), CancelToken()))))
 
 
 def test_the_users_words_come_after_the_reply_if_they_are_asked_for():

@@ -15,7 +15,8 @@ from voicechat.errors import ConfigError, ModelError
 from voicechat.models.device import Choice, DeviceMemoryError
 from voicechat.models.mini_omni import pipeline
 from voicechat.models.mini_omni.snac import FRAME_SAMPLES
-from voicechat.types import AudioDelta, Severity, Utterance
+from voicechat.types import AudioDelta, Severity
+from voicechat.utterance import Utterance
 
 
 def load(**options):

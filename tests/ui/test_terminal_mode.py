@@ -15,6 +15,7 @@ from voicechat.ui.terminal_mode import TerminalMode
 TALK_ON_A_TERMINAL = """
 import fcntl, json, sys, termios
 from voicechat.types import State, StateChanged
+from voicechat.ui.keyboard import Keyboard
 from voicechat.ui.log import RichLog
 
 def echoes():
@@ -23,7 +24,7 @@ def echoes():
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 told = [echoes()]
 try:
-    with RichLog(keyboard=sys.stdin) as log:
+    with RichLog(keys=Keyboard(sys.stdin, None, wake=lambda: None, keys=False)) as log:
         log.show(StateChanged(State.LISTENING, 0))
         told.append(echoes())
         if {fails}:

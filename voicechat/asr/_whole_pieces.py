@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator, Iterable
 
 import numpy as np
 
-from voicechat.types import CAPTURE_RATE, Transcript, Utterance
+from voicechat.types import CAPTURE_RATE, Transcript
+from voicechat.utterance import Utterance
 
 MIN_PIECE_S = 0.1  # what is shorter is no word
 SILENCE = 1e-4  # a piece that nowhere is louder holds no words

@@ -21,7 +21,8 @@ import numpy as np
 
 from voicechat.asr._whole_pieces import clean, expected, is_silent
 from voicechat.errors import ConfigError, ModelError, RemoteError
-from voicechat.types import CAPTURE_RATE, Recognized, Transcript, Utterance, Word
+from voicechat.types import CAPTURE_RATE, Recognized, Transcript, Word
+from voicechat.utterance import Utterance
 
 if TYPE_CHECKING:
     from voicechat.asr._http_client import Client

@@ -18,7 +18,7 @@ from voicechat.audio.encoder import FORMATS, AudioEncoder
 from voicechat.audio.file_errors import os_reason, printable_path
 from voicechat.audio.pipe_writer import PipeWriter
 from voicechat.errors import AudioFileError, ConfigError
-from voicechat.types import AudioChunk, CancelToken
+from voicechat.types import AudioChunk, CancelToken, Loudness
 
 STDOUT = "-"
 CLOSE_LIMIT_S = 0.5  # for the last bytes, if whoever reads the pipe has stopped
@@ -104,6 +104,9 @@ class FileSink:
     def flush(self) -> None:
         """End the reply; nothing of it waits that could be forgotten."""
         self._reply_ended = True
+
+    def set_loudness(self, loudness: Loudness) -> None:
+        """Nothing: nobody interrupts a file."""
 
     def heard_s(self) -> float:
         """Give the seconds of reply written since the sink was opened."""

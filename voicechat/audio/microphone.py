@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from voicechat.audio.capture_stream import CaptureStream
+from voicechat.audio.dead_microphone import DeadMicrophone, MicrophoneDied, MicrophoneRevived, describe, how_to_revive
 from voicechat.audio.devices import Device
 from voicechat.audio.portaudio import PortAudio
 from voicechat.audio.resample import Resampler
@@ -23,7 +24,6 @@ from voicechat.types import CAPTURE_RATE, Notice, Severity
 POLL_S = 0.02  # devices deliver in bursts of 10 to 40 ms; each look costs 0.1 ms of a core
 UNHURRIED_S = 0.10  # more between two reads while nobody speaks; each wakes cold code, which is what listening costs
 NOTICE_EVERY_S = 1.0
-SILENT_S = 5.0  # digital silence for so long from the start is no room, it is a mute or a missing permission
 MIN_LOSS_S = 0.02  # the clock tells a device's loss no more exactly than this
 logger = logging.getLogger(__name__)
 
@@ -110,12 +110,13 @@ class Microphone:
         self._lock = threading.Lock()
         self._stream: CaptureStream | None = None  # what the state below belongs to
         self._resampler = Resampler(CAPTURE_RATE, CAPTURE_RATE)
+        self._dead = DeadMicrophone(CAPTURE_RATE)
+        self._n_deaths = 0  # of this stream's
         self._n_pushed = 0  # samples into the resampler, at the device's rate
         self._n_pulled = 0  # samples out of it, at 16 kHz
         self._loss = LossEstimate()
         self._report = LossReport()
         self._n_lost_before = 0  # samples of the stream's n_lost that are counted in lost_s
-        self._n_silent: int | None = 0  # samples of digital silence since the start; None once a sound came
 
         def open_stream(device: Device) -> CaptureStream:
             return CaptureStream(device, buffer_ms=buffer_ms, sample_rate=sample_rate, backend=backend)
@@ -162,7 +163,7 @@ class Microphone:
                 samples = stream.read() if self._keeper.stream is stream else np.zeros(0, np.float32)
             self._count_losses(stream)
             if len(samples):
-                self._watch_for_mute(samples)
+                self._tell_of_death(self._dead.push(samples))
                 resampled = self._resampler.push(samples)
                 self._n_pushed += len(samples)
                 self._n_pulled += len(resampled)
@@ -188,6 +189,7 @@ class Microphone:
         self._stream = stream
         if stream is not None:
             self._resampler = Resampler(stream.sample_rate, CAPTURE_RATE)
+            self._dead, self._n_deaths = DeadMicrophone(stream.sample_rate), 0
             self._n_pushed = self._n_pulled = 0
             self._loss = LossEstimate()
             self._n_lost_before = stream.n_lost
@@ -208,19 +210,12 @@ class Microphone:
             logger.info("%s", text)  # no warning: the notice is what the user sees
             self._notify(Notice(text, Severity.WARNING))
 
-    def _watch_for_mute(self, samples: np.ndarray) -> None:
-        if self._n_silent is None:
-            return
-        if samples.any():
-            self._n_silent = None
-            return
-        self._n_silent += len(samples)
-        if self._n_silent >= SILENT_S * self.sample_rate:
-            self._n_silent = None
-            self._notify(
-                Notice(
-                    f"the microphone {self.device.name!r} gives digital silence;"
-                    " is it muted, or is this terminal not allowed to use it?",
-                    Severity.WARNING,
-                )
-            )
+    def _tell_of_death(self, event: MicrophoneDied | MicrophoneRevived | None) -> None:
+        self._n_deaths += isinstance(event, MicrophoneDied)
+        if event is None or self._n_deaths > 1:
+            return  # once is enough: some devices give nothing at all whenever nobody speaks
+        if isinstance(event, MicrophoneDied):
+            text = f"the microphone {self.device.name!r} {describe(event)}; {how_to_revive()}"
+            self._notify(Notice(text, Severity.WARNING))
+        else:
+            self._notify(Notice(f"the microphone {self.device.name!r} gives sound again"))

@@ -15,15 +15,17 @@ import numpy as np
 
 from voicechat.audio.devices import Device
 from voicechat.audio.echo_reference import EchoReference
+from voicechat.audio.gain import Gain
 from voicechat.audio.microphone import ignore_notice
 from voicechat.audio.playback_stream import PlaybackStream
 from voicechat.audio.portaudio import PortAudio
 from voicechat.audio.resample import Resampler
 from voicechat.audio.stream_keeper import OWNER_LIMIT_S, StreamKeeper
-from voicechat.types import AudioChunk, CancelToken, Notice
+from voicechat.types import CAPTURE_RATE, AudioChunk, CancelToken, Loudness, Notice
 
 POLL_S = 0.01
 FIRST_PIECE_S = 0.1  # of a chunk, so that it starts soon
+DUCKED_AHEAD_S = 0.3  # how far the device runs ahead of what is heard, so that it is soon loud again
 PIECE_S = 1.0  # of the rest: each piece waits for the interpreter some times, whatever its length
 
 
@@ -136,6 +138,8 @@ class Speaker:
         self._between_replies = True  # the next write begins one
         self._heard_before_s = 0.0  # on streams that are gone
         self._stream: PlaybackStream | None = None  # the one that the queue's samples went to
+        self._loudness = Loudness.FULL
+        self._gain = Gain()
         self._n_heard = 0  # on that stream, as far as it is taken out of the queue
 
         def open_stream(device: Device) -> PlaybackStream:
@@ -234,6 +238,27 @@ class Speaker:
                 stream.abort()
             self._queue.clear()
             self._between_replies = True
+            self._loudness, self._gain = Loudness.FULL, Gain()
+
+    def set_loudness(self, loudness: Loudness) -> None:
+        """Play on in full, quietly, or wait; nothing is lost. From any thread.
+
+        To become quieter at once the device, which is far ahead, is aborted and given again what was not heard.
+        """
+        with self._lock:
+            if loudness is self._loudness:
+                return
+            self._loudness = loudness
+            self._gain.turn_to(loudness, self._rate or CAPTURE_RATE)
+            stream = self._keeper.stream
+            if stream is None or stream is not self._stream or not len(self._queue):
+                return
+            if loudness is not Loudness.FULL:
+                self._settle()
+                stream.abort()
+                self._settle()
+                self._queue.rewind()
+            self._pump(stream)
 
     def close(self) -> None:
         """Release the device; a blocked `write()` or `finish()` returns. Idempotent, some seconds at most.
@@ -278,8 +303,13 @@ class Speaker:
         self._settle()
         stream.tend()
         n_taken = 1
-        while self._queue.n_waiting and n_taken:
-            n_taken = stream.write(self._queue.next_piece())
+        while self._queue.n_waiting and n_taken and self._loudness is not Loudness.HELD:
+            piece = self._queue.next_piece()
+            if self._loudness is Loudness.DUCKED:
+                n_given = len(self._queue) - self._queue.n_waiting
+                piece = piece[: max(0, round(DUCKED_AHEAD_S * self._rate) - n_given)]
+            n_taken = stream.write(self._gain.applied(piece))
+            self._gain.advance(n_taken)
             self._queue.gave(n_taken)
 
     def _settle(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicechat.audio.file_sink import FileSink
 from voicechat.audio.speaker import Speaker
-from voicechat.types import AudioChunk, CancelToken
+from voicechat.types import AudioChunk, CancelToken, Loudness
 
 
 class TeeSink:
@@ -37,6 +37,10 @@ class TeeSink:
         """Stop the sound now; the file keeps what it has. From any thread."""
         self._file.flush()
         self._speaker.flush()
+
+    def set_loudness(self, loudness: Loudness) -> None:
+        """Make the speaker quiet, or not; the file holds the reply in full. From any thread."""
+        self._speaker.set_loudness(loudness)
 
     def heard_s(self) -> float:
         return self._speaker.heard_s()

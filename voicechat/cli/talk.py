@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from voicechat.cli import completion
+from voicechat.cli.flags import talk_flags
 from voicechat.cli.help import SectionedCommand
 from voicechat.cli.process import more_logging
 
@@ -23,8 +23,10 @@ Examples:
   arecord -f S16_LE -r 16000 -t raw | voicechat talk --input - --input-rate 16000
 
 \b
-Ctrl-C stops the reply; twice, or while nothing is being said, it ends the
-talk. So do the words "stop" and "goodbye".
+Speak to interrupt the reply. Keys: space to talk at once, Esc stops the
+reply, m mutes, t types a message, r repeats, q ends, ? shows them. Ctrl-C
+stops the reply; twice, or while nothing is being said, it ends the talk. So
+do the words "stop" and "goodbye".
 
 \b
 Exit codes:
@@ -46,32 +48,6 @@ _DEVICES = "Devices"
 _TURNS = "Turns"
 _SHOW = "What is shown and kept"
 _SETTINGS = "Settings"
-
-# The key that each parameter sets; "tts.voice" is the option `voice` of whichever tts is chosen. Numbers come as text:
-# the configuration knows their types, and says what is wrong with one wherever it came from.
-KEYS = {
-    "profile": "profile",
-    "engine": "talk.engine",
-    "vad": "talk.vad",
-    "turn_detector": "talk.turn_detector",
-    "asr": "talk.asr",
-    "llm": "talk.llm",
-    "tts": "talk.tts",
-    "device": "engine.device",
-    "dtype": "engine.dtype",
-    "show_my_words": "engine.show_my_words",
-    "voice": "tts.voice",
-    "speed_wpm": "tts.speed_wpm",
-    "mic": "audio.mic",
-    "speaker": "audio.speaker",
-    "wait": "audio.wait",
-    "patience": "turn.patience",
-    "end_silence_ms": "turn.end_silence_ms",
-    "min_speech_ms": "turn.min_speech_ms",
-    "max_turn_s": "turn.max_turn_s",
-    "pre_roll_ms": "turn.pre_roll_ms",
-    "meter": "ui.meter",
-}
 
 
 @app.command(cls=SectionedCommand, epilog=_EPILOG)
@@ -234,6 +210,39 @@ def talk(
             help="Wait for a device that went away to come back, or end the talk. Key: audio.wait.",
         ),
     ] = None,
+    aec: Annotated[
+        bool | None,
+        typer.Option(
+            "--aec/--no-aec",
+            rich_help_panel=_DEVICES,
+            help="Cancel the speaker's echo in the microphone, so that you can interrupt on open speakers; without, "
+            "nobody listens while a reply is spoken. Key: audio.aec.",
+        ),
+    ] = None,
+    headphones: Annotated[
+        bool | None,
+        typer.Option(
+            "--headphones/--no-headphones",
+            rich_help_panel=_DEVICES,
+            help="The microphone cannot hear the speaker: interrupt without echo cancellation. Key: audio.headphones.",
+        ),
+    ] = None,
+    half_duplex: Annotated[
+        bool | None,
+        typer.Option(
+            "--half-duplex/--full-duplex",
+            rich_help_panel=_DEVICES,
+            help="Be deaf while it speaks. Key: audio.half_duplex.",
+        ),
+    ] = None,
+    push_to_talk: Annotated[
+        bool | None,
+        typer.Option(
+            "--push-to-talk/--open-mic",
+            rich_help_panel=_TURNS,
+            help="Listen only while the space bar is held, or between two presses of it. Key: turn.push_to_talk.",
+        ),
+    ] = None,
     patience: Annotated[
         str | None,
         typer.Option(
@@ -246,9 +255,7 @@ def talk(
     end_silence_ms: Annotated[
         str | None,
         typer.Option(
-            metavar="MS",
-            rich_help_panel=_TURNS,
-            help="Silence that ends your turn, whatever you said. Key: turn.end_silence_ms.",
+            metavar="MS", rich_help_panel=_TURNS, help="Silence that ends your turn. Key: turn.end_silence_ms."
         ),
     ] = None,
     min_speech_ms: Annotated[
@@ -256,7 +263,7 @@ def talk(
         typer.Option(
             metavar="MS",
             rich_help_panel=_TURNS,
-            help="Speech shorter than this, usually 200, is a cough, no turn. Key: turn.min_speech_ms.",
+            help="Shorter speech, usually 200, is no turn. Key: turn.min_speech_ms.",
         ),
     ] = None,
     max_turn_s: Annotated[
@@ -270,7 +277,7 @@ def talk(
         typer.Option(
             metavar="MS",
             rich_help_panel=_TURNS,
-            help="Audio kept from before speech was noticed, usually 300: no syllable is lost. Key: turn.pre_roll_ms.",
+            help="Audio kept from before speech, usually 300. Key: turn.pre_roll_ms.",
         ),
     ] = None,
     json_lines: Annotated[
@@ -300,6 +307,14 @@ def talk(
         bool | None,
         typer.Option(
             "--meter/--no-meter", rich_help_panel=_SHOW, help="Show how loud the microphone is. Key: ui.meter."
+        ),
+    ] = None,
+    keys: Annotated[
+        bool | None,
+        typer.Option(
+            "--keys/--no-keys",
+            rich_help_panel=_SHOW,
+            help="Follow the keys: space, Esc, m, t, r, q, ? (docs/keys.md). Key: ui.keys.",
         ),
     ] = None,
     config_file: Annotated[
@@ -336,7 +351,7 @@ def talk(
     Listens to the microphone and answers through the speaker until you say "goodbye" or press Ctrl-C. With --input
     and --output the same talk runs on files, as fast as they can be read.
     """
-    flags = _flags(locals())
+    flags = talk_flags(locals())
     from voicechat.app import TalkRequest, run_talk
     from voicechat.config import load_config
 
@@ -351,8 +366,3 @@ def talk(
         save=save,
     )
     run_talk(config, request)
-
-
-def _flags(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Give the value of each key that was set on the command line."""
-    return {key: parameters[name] for name, key in KEYS.items() if parameters[name] is not None}

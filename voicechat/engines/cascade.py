@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from voicechat.protocols import Announcer, ChatModel, Synthesizer, Transcriber
 from voicechat.sentences import sentences
-from voicechat.types import AudioDelta, CancelToken, Message, ReplyEvent, TextDelta, UserTranscript, Utterance
+from voicechat.types import AudioDelta, CancelToken, Message, ReplyEvent, TextDelta, UserTranscript
+from voicechat.utterance import Utterance
 
 T = TypeVar("T")
 
@@ -48,8 +49,19 @@ class CascadeEngine:
                 yield UserTranscript(words, final=transcript.final)
         if utterance.cancel.cancelled:
             return
-        with _closed(self._chat_model.stream([*history, Message("user", words)])) as deltas:
-            yield from self._spoken(deltas, utterance.cancel)
+        yield from self.respond_to_text(words, history, utterance.cancel)
+
+    def respond_to_text(
+        self, text: str, history: Sequence[Message], cancel: CancelToken
+    ) -> Generator[ReplyEvent, None, None]:
+        """Yield the reply to typed words, as to spoken ones.
+
+        Raises:
+            ModelError: If a part fails.
+            RemoteError: If a server does.
+        """
+        with _closed(self._chat_model.stream([*history, Message("user", text)])) as deltas:
+            yield from self._spoken(deltas, cancel)
 
     def next_announcement_at(self) -> float | None:
         """Give the `time.monotonic()` at which the chat model has something to say by itself, None if never."""

@@ -22,15 +22,14 @@ from voicechat.types import (
     AudioChunk,
     AudioDelta,
     CancelToken,
-    Draft,
     Message,
     Notice,
     ReplyEvent,
     Severity,
     TextDelta,
     UserTranscript,
-    Utterance,
 )
+from voicechat.utterance import Draft, Utterance
 
 if TYPE_CHECKING:
     from voicechat.models.mini_omni.pipeline import Piece, Pipeline, Precision, Style
@@ -115,8 +114,13 @@ class MiniOmniEngine:
                     yield from reply
                     return
 
-    def respond_to_text(self, text: str, cancel: CancelToken) -> Generator[ReplyEvent, None, None]:
-        """Yield the spoken reply to typed words.
+    def respond_to_text(
+        self,
+        text: str,
+        history: Sequence[Message],  # noqa: ARG002  (the model can make nothing of it)
+        cancel: CancelToken,
+    ) -> Generator[ReplyEvent, None, None]:
+        """Yield the spoken reply to typed words, whatever was said before.
 
         Raises:
             ModelError: If a model fails.

@@ -16,9 +16,12 @@ Knows nothing of sessions, devices, models or the configuration.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from voicechat.types import SessionEvent
+
+if TYPE_CHECKING:
+    from voicechat.ui.status import Mic
 
 
 class View(Protocol):
@@ -35,6 +38,14 @@ class View(Protocol):
 
         Raises:
             OSError: If the stream is gone or full.
+        """
+        ...
+
+    def show_mic(self, mic: Mic) -> None:
+        """Show whether the user is listened to, where somebody looks.
+
+        Raises:
+            OSError: If the terminal is gone.
         """
         ...
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from voicechat.types import (
     Latency,
@@ -27,6 +27,9 @@ from voicechat.types import (
     TurnDone,
     UserTranscript,
 )
+
+if TYPE_CHECKING:
+    from voicechat.ui.status import Mic
 
 SCHEMA = 1  # raised when an event or a field is removed or changes its meaning; not when one is added
 
@@ -97,11 +100,14 @@ class JsonLog:
             case Level():
                 pass
 
+    def show_mic(self, mic: Mic) -> None:
+        """Do nothing: there are no keys here."""
+
     def tick(self) -> None:
         """Do nothing: a line that was written stays as it is."""
 
     def _show_turn(self, done: TurnDone) -> None:
-        self._n_turns += done.outcome is not Outcome.DROPPED
+        self._n_turns += done.outcome not in (Outcome.DROPPED, Outcome.CONTINUED)
         latency = _latency(done.latency)
         self._write(
             "turn_done",

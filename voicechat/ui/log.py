@@ -1,8 +1,8 @@
 """The conversation on a terminal: what was said scrolls by, below it one live region shows what happens right now.
 
-A turn stays in the live region until it is done, and is then printed for good with its times; a turn that was dropped
-leaves nothing. Colours follow NO_COLOR; a dumb terminal gets no live region, and an encoding that has not got our signs
-gets ASCII. Starts no thread: the region is drawn in `show` and `tick`.
+A turn stays in the live region until it is done, and is then printed for good with its times; one that was dropped,
+or goes on in the next, leaves nothing. Colours follow NO_COLOR; a dumb terminal gets no live region, and an encoding
+that has not got our signs gets ASCII. Starts no thread but that of the keys: the region is drawn in `show` and `tick`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self
 
 from rich.console import Console
 from rich.text import Text
@@ -41,6 +41,7 @@ from voicechat.ui.spoken_text import SpokenText
 from voicechat.ui.status import Keys, Mic, Status
 
 MIN_COLUMNS = 8  # laid out for that many on a terminal that has fewer
+WORDLESS = "(speech)"  # for an engine that hears, and writes nothing down
 REFRESH_S = 0.09  # between two drawings that only time or the level asks for; just under ten a second
 
 
@@ -65,7 +66,6 @@ class RichLog:
         console: Console | None = None,
         *,
         live: bool = True,
-        keyboard: TextIO | None = None,
         keys: Keyboard | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = datetime.now,
@@ -75,13 +75,12 @@ class RichLog:
         Args:
             console: where to; None is the standard output.
             live: False for no live region, as when something else writes to the terminal too (`-v`).
-            keyboard: the terminal whose echo of typed keys is switched off during the talk, None to leave it on.
             keys: reads keys during the talk; it is opened and closed with the view.
         """
         self._console = _LogConsole() if console is None else console
         self._glyphs = Glyphs.for_encoding(self._console.encoding)
         self._region = LiveRegion(self._console, enabled=live)
-        self._keyboard = Keyboard(keyboard, None, wake=lambda: None, keys=False) if keys is None else keys
+        self._keyboard = keys or Keyboard(None, None, wake=lambda: None)
         self._clock = clock
         self._now = now
         self._turns: dict[int, _Turn] = {}  # those that are not done, by number
@@ -188,7 +187,7 @@ class RichLog:
 
     def _finish_turn(self, done: TurnDone) -> None:
         turn = self._turns.pop(done.turn, _Turn())
-        if done.outcome is Outcome.DROPPED:
+        if done.outcome in (Outcome.DROPPED, Outcome.CONTINUED):  # what was continued stands in the next turn
             return
         interrupted = done.outcome is Outcome.INTERRUPTED
         self._print_turn(turn, self._clean(done.user_text), self._clean(done.reply_text), cut=interrupted, done=done)
@@ -197,9 +196,10 @@ class RichLog:
         """Print what a turn leaves; `cut` marks the reply as interrupted, `done` brings its times."""
         layout = self._layout()
         lines: list[Text] = []
-        if user_text := tidy(user_text):
-            details = _details(turn.user_clock or self._wall_clock(), done.user_s if done else 0.0)
-            lines += layout.message("you", Text(user_text), details)
+        spoken_s = done.user_s if done else 0.0
+        if (user_text := tidy(user_text)) or spoken_s > 0:
+            words = Text(user_text) if user_text else Text.assemble((WORDLESS, "dim"))
+            lines += layout.message("you", words, _details(turn.user_clock or self._wall_clock(), spoken_s))
         reply = Text(tidy(reply_text))
         if cut:
             reply.append(f"{' ' if reply else ''}{self._glyphs.dash} interrupted", "yellow")

@@ -11,10 +11,13 @@ stopped before it was heard) has no line. Newlines inside a message become space
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from voicechat.types import Notice, Outcome, SessionEvent, Severity, TurnDone
 from voicechat.ui.sanitize import printable
+
+if TYPE_CHECKING:
+    from voicechat.ui.status import Mic
 
 
 class PlainLog:
@@ -39,7 +42,7 @@ class PlainLog:
             OSError: If a stream is gone or full.
         """
         match event:
-            case TurnDone(outcome=Outcome.DROPPED):
+            case TurnDone(outcome=Outcome.DROPPED | Outcome.CONTINUED):
                 pass
             case TurnDone(user_text=user_text, reply_text=reply_text):
                 _write_line(self._out, "you: ", user_text)
@@ -48,6 +51,9 @@ class PlainLog:
                 _write_line(self._err, "voicechat: warning: ", text)
             case Notice(text=text):
                 _write_line(self._err, "voicechat: ", text)
+
+    def show_mic(self, mic: Mic) -> None:
+        """Do nothing: there are no keys here."""
 
     def tick(self) -> None:
         """Do nothing: a line that was written stays as it is."""
