@@ -19,6 +19,7 @@ from voicechat.audio.file_input import STDIN, input_label
 from voicechat.config import Config, load_config
 from voicechat.errors import ConfigError, IncompleteError, ModelError, NoSpeechError, VoiceChatError
 from voicechat.protocols import VoiceActivityDetector
+from voicechat.recognizer_cluster import RecognizerCluster
 from voicechat.recognizer_processes import Recipe, RecognizerProcesses
 from voicechat.recording import FileRecording
 from voicechat.registry import backend_defaults, backend_names, load_backend
@@ -50,6 +51,7 @@ class TranscriptionRequest:
     channels: str = MIX  # or SPLIT: they are different speakers
     words: bool = False
     jobs: int = 1
+    ray: str | None = None  # address of a Ray cluster; None for this machine
     input_rate: int | None = None  # Hz; stdin is then raw 16-bit mono PCM
     reference: str | None = None  # what was said: a file, or a folder with one for each input
     quiet: bool = False
@@ -113,7 +115,7 @@ def run_transcription(config: Config, request: TranscriptionRequest) -> None:
             recordings[0].check()
         run = _Run(config, request, jobs, recordings, view)
         try:
-            recognizers = stack.enter_context(closing(_recognizers(config, request.jobs, words)))
+            recognizers = stack.enter_context(closing(_recognizers(config, request, words)))
             run.run(Transcription(recognizers, lambda: _vad(config)))
         except KeyboardInterrupt:
             view.close()
@@ -137,6 +139,8 @@ class _Job:
 def _check(request: TranscriptionRequest) -> None:
     if not 1 <= request.jobs <= MAX_JOBS:
         raise ConfigError(f"--jobs must be from 1 to {MAX_JOBS}, not {request.jobs}")
+    if request.ray is not None and request.jobs != 1:
+        raise ConfigError("--jobs is for this machine, and --ray has a worker for each processor; give one of them")
     if request.channels not in (MIX, SPLIT):
         raise ConfigError(f"--channels must be {MIX} or {SPLIT}, not {request.channels!r}")
     if request.input_rate is not None and STDIN not in request.paths:
@@ -223,12 +227,14 @@ def _wants_words(request: TranscriptionRequest, jobs: Sequence[_Job]) -> bool:
     return request.words or any(form not in TIMELESS for job in jobs for form in job.forms)
 
 
-def _recognizers(config: Config, n_processes: int, words: bool) -> Recognizers:
+def _recognizers(config: Config, request: TranscriptionRequest, words: bool) -> Recognizers:
     name = config.talk.asr
     options = config.options("asr", name)
-    if n_processes == 1:
+    if request.ray is not None:
+        return RecognizerCluster(Recipe(name, options, words), request.ray)
+    if request.jobs == 1:
         return OneRecognizer(load_backend("asr", name, options), words=words)
-    return RecognizerProcesses(Recipe(name, options, words), n_processes=n_processes)
+    return RecognizerProcesses(Recipe(name, options, words), n_processes=request.jobs)
 
 
 def _vad(config: Config) -> VoiceActivityDetector:
@@ -306,7 +312,8 @@ class _Run:
         self._texts.clear()
         self._view.begin(job.source.below, index=number, n_files=len(self._jobs), n_failed=len(self._failed))
         self._writer = self._stream if job.outputs is None else FilesWriter(job.outputs)
-        header = Header(job.source.path, self._config.talk.asr, words=self._request.words, titled=len(self._jobs) > 1)
+        titled = job.outputs is None and len(self._jobs) > 1
+        header = Header(job.source.path, self._config.talk.asr, words=self._request.words, titled=titled)
         self._writer.begin(header)
 
     def _end(self, number: int, duration_s: float) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +18,7 @@ Examples:
   voicechat transcribe-file talk.mp3
   voicechat transcribe-file film.mkv --format srt,vtt --out subtitles/
   voicechat transcribe-file recordings/ --recursive --out texts/ --jobs 4
+  voicechat transcribe-file archive/ --recursive --out texts/ --ray head:6379
   voicechat transcribe-file call.wav --channels split --format jsonl
   voicechat transcribe-file memo.m4a --asr whisper --language de
   voicechat transcribe-file talk.flac --reference talk.txt --out talk.srt
@@ -46,8 +48,22 @@ _RECOGNIZER = "Recognizer"
 _WORK = "How the work is done"
 _SETTINGS = "Settings"
 
+_ADDRESS = re.compile(r"auto|local|ray://\S+|[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+")
 
-@app.command("transcribe-file", cls=SectionedCommand, epilog=_EPILOG)
+
+class TranscribeCommand(SectionedCommand):
+    """Lets `--ray` stand without an address."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given: list[str] = []
+        for argument, following in zip(args, [*args[1:], ""], strict=True):
+            given.append(argument)
+            if argument == "--ray" and not _ADDRESS.fullmatch(following):
+                given.append("auto")
+        return super().parse_args(ctx, given)
+
+
+@app.command("transcribe-file", cls=TranscribeCommand, epilog=_EPILOG)
 def transcribe_file(
     *,
     paths: Annotated[
@@ -177,6 +193,16 @@ def transcribe_file(
             "--jobs", "-j", metavar="N", rich_help_panel=_WORK, help="Recognize in so many processes at once."
         ),
     ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            rich_help_panel=_WORK,
+            help="Recognize on a Ray cluster, a worker for each processor or GPU: HOST:PORT, ray://HOST:PORT, nothing for "
+            "the one that this machine is in, local for one of its own. All machines need voicechat and the extra ray.",
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", rich_help_panel=_WORK, help="Show no progress, on a terminal either.")
     ] = False,
@@ -241,6 +267,7 @@ def transcribe_file(
         channels=channels,
         words=words,
         jobs=jobs,
+        ray=ray,
         input_rate=input_rate,
         reference=reference,
         quiet=quiet,
