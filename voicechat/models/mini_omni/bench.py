@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,7 +155,9 @@ def measure(parts: Parts, plan: Plan, progress: Progress = lambda _: None) -> Re
     Raises:
         DeviceMemoryError: If the device has not enough memory.
     """
-    with memory_watched(parts.device.name), torch.inference_mode():
+    on_gpu = parts.device.name.startswith("cuda")
+    current = torch.cuda.device(parts.device.name) if on_gpu else nullcontext()  # the one that `timed` waits for
+    with current, memory_watched(parts.device.name), torch.inference_mode():
         return _measure(parts, plan, progress)
 
 
@@ -223,15 +225,21 @@ def timed(run: Callable[[], object], n_rounds: int, *, warm_up: bool = True) -> 
     """Give the seconds of each round; a GPU's work is waited for."""
     if warm_up:
         run()
-    wait: Callable[[], None] = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
     seconds = []
     for _ in range(n_rounds):
-        wait()
+        _wait_for_gpu()
         started = time.perf_counter()
         run()
-        wait()
+        _wait_for_gpu()
         seconds.append(time.perf_counter() - started)
     return seconds
+
+
+def _wait_for_gpu() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    elif torch.backends.mps.is_available():
+        torch.mps.synchronize()
 
 
 def _encoder(encoder: WhisperEncoder, plan: Plan, margin_s: float | None) -> Timing:

@@ -193,8 +193,8 @@ def one_torch_thread() -> Iterator[None]:
 def read_bytes(data: Tensor) -> None:
     """Read all of a contiguous tensor, a multiple of 8 bytes, as fast as memory gives it, and do nothing with it."""
     compiled = library()
-    if compiled is None:
-        data.view(torch.int64).sum()
+    if compiled is None or data.device.type != "cpu":
+        data.view(torch.int32).sum()
     else:
         compiled.read_bytes(data.data_ptr(), data.nbytes)
 
@@ -202,7 +202,7 @@ def read_bytes(data: Tensor) -> None:
 def prefer_large_pages(data: Tensor) -> Tensor:
     """Give the tensor back after asking for large memory pages for it; ask before it is filled."""
     compiled = library()
-    if compiled is not None:
+    if compiled is not None and data.device.type == "cpu":
         compiled.prefer_large_pages(data.data_ptr(), data.nbytes)
     return data
 

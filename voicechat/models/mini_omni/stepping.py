@@ -67,13 +67,7 @@ class StaticStepper:
         self._position.fill_(self.cache.position)
         self.cache.position += 1
         key = (len(rows), speaks, writes)
-        if self._ids.device.type != "cuda":
-            logits, likeliest = self._compute(*key)
-        else:
-            if key not in self._graphs:
-                self._graphs[key] = self._captured(*key)
-            graph, logits, likeliest = self._graphs[key]
-            graph.replay()
+        logits, likeliest = self._replayed(*key) if self._ids.device.type == "cuda" else self._compute(*key)
         return likeliest if pick is greedy else picks_of(pick, logits)
 
     def _compute(self, n_rows: int, speaks: bool, writes: bool) -> tuple[Logits, Tensor]:
@@ -82,6 +76,15 @@ class StaticStepper:
         hidden = self.model.forward_at(embedded, self.cache, self._position)
         logits = logits_of(self.model, hidden, speaks=speaks, writes=writes)
         return logits, picks_of(greedy, logits)
+
+    def _replayed(self, n_rows: int, speaks: bool, writes: bool) -> tuple[Logits, Tensor]:
+        key = (n_rows, speaks, writes)
+        with torch.cuda.device(self._ids.device):  # streams and graphs are those of the current one
+            if key not in self._graphs:
+                self._graphs[key] = self._captured(*key)
+            graph, logits, likeliest = self._graphs[key]
+            graph.replay()
+        return logits, likeliest
 
     def _captured(self, n_rows: int, speaks: bool, writes: bool) -> _Graph:
         """Record a step. What is tried before writes only what the replay writes again."""
