@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +41,7 @@ It plays a short sweep and records three seconds, of which nothing is kept.
 """
 
 SCHEMA = 1  # of --json; docs/doctor.md
-CANCELLER = ""  # "module:function" of the echo canceller that is tried (`doctor.echo_left.Cancel`)
+CANCELLER = "voicechat.audio.echo_canceller:cancel_all"  # what is tried, as a `doctor.echo_left.Cancel`
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
@@ -81,7 +82,7 @@ def doctor(
     given = {"profile": profile, "audio.mic": mic, "audio.speaker": speaker}
     flags = {key: value for key, value in given.items() if value is not None}
     subject, of_settings = examined(
-        flags=flags, assignments=assignments or (), config_file=config_file, canceller=CANCELLER
+        flags=flags, assignments=assignments or (), config_file=config_file, canceller=CANCELLER if find_spec("livekit") else ""
     )
     with closing(examine(subject, sound=not no_sound)) as steps:
         findings = _show(of_settings, steps, as_json=as_json)

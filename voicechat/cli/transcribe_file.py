@@ -199,8 +199,8 @@ def transcribe_file(
             "--ray",
             metavar="[ADDRESS]",
             rich_help_panel=_WORK,
-            help="Recognize on a Ray cluster, a worker for each processor or GPU: HOST:PORT, ray://HOST:PORT, nothing for "
-            "the one that this machine is in, local for one of its own. All machines need voicechat and the extra ray.",
+            help="Recognize on a Ray cluster, a worker for each processor or GPU: HOST:PORT, ray://HOST:PORT, nothing "
+            "for the one that this machine is in, local for one of its own. All machines need voicechat's extra ray.",
         ),
     ] = None,
     quiet: Annotated[
