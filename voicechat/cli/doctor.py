@@ -81,8 +81,9 @@ def doctor(
 
     given = {"profile": profile, "audio.mic": mic, "audio.speaker": speaker}
     flags = {key: value for key, value in given.items() if value is not None}
+    canceller = CANCELLER if find_spec("livekit") else ""
     subject, of_settings = examined(
-        flags=flags, assignments=assignments or (), config_file=config_file, canceller=CANCELLER if find_spec("livekit") else ""
+        flags=flags, assignments=assignments or (), config_file=config_file, canceller=canceller
     )
     with closing(examine(subject, sound=not no_sound)) as steps:
         findings = _show(of_settings, steps, as_json=as_json)
