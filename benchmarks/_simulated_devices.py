@@ -6,6 +6,7 @@ reads the microphone moves the time. What the devices tell of themselves may dif
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -217,8 +218,10 @@ class SimulatedMicrophone:
     """An `AudioSource` in a room with a speaker.
 
     Attributes:
-        ticks: for each tick (played at 48 kHz by the callback's count, captured) as a simple program would see them.
-        echo: what the speaker alone left in the capture, in blocks, beside what was read.
+        consumed: for each tick what the speaker's callback was asked for, float32 (n,) at 48 kHz.
+        captured: for each tick what the microphone's callback got, float64 (n,).
+        echo: what the speaker alone left in the capture, in the same order.
+        cpu_s: processor time that all this took.
     """
 
     def __init__(self, devices: Devices, room: Room, speaker: SimulatedSpeaker, *, near: np.ndarray) -> None:
@@ -233,6 +236,7 @@ class SimulatedMicrophone:
         self.consumed: list[np.ndarray] = []
         self.captured: list[np.ndarray] = []
         self.echo: list[np.ndarray] = []
+        self.cpu_s = 0.0
         self.closed = False
 
     @property
@@ -246,7 +250,9 @@ class SimulatedMicrophone:
         blocks: list[np.ndarray] = []
         n_ticks = UNHURRIED_TICKS if unhurried else int(self._rng.choice(READ_TICKS))
         while len(blocks) < n_ticks:
+            started = time.process_time()
             self._tick()
+            self.cpu_s += time.process_time() - started
             ready = [np.zeros(0)]
             while self._on_the_way and self._on_the_way[0][0] <= self._speaker.now_s + 1e-9:
                 _at, capture, echo = self._on_the_way.popleft()
@@ -256,6 +262,11 @@ class SimulatedMicrophone:
             self.captured.append(blocks[-1])
         samples = np.concatenate(blocks)
         return samples.astype(np.float32) if len(samples) else self.read(unhurried=unhurried)
+
+    def forget(self) -> None:
+        """Keep nothing of what was read so far."""
+        for kept in (self.consumed, self.captured, self.echo):
+            kept.clear()
 
     def discard(self) -> None:
         self._on_the_way.clear()

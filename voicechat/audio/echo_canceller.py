@@ -28,7 +28,6 @@ DELAY_SAMPLES = 128  # what WebRTC's canceller adds (measured)
 NOISE_SUPPRESSION_DELAY_SAMPLES = 96  # on top of that
 SILENT_FRAMES = 50  # of silent reference, in which it may be moved unnoticed
 RESTING_FRAMES = 100  # of silent reference, after which nothing is left to cancel
-SOUND = 1e-3  # in the reference; less is silence to the gate
 WARM_UP_FRAMES = 3  # given again before the first one that has to be cancelled
 PATIENCE_SAMPLES = round(0.1 * CAPTURE_RATE)  # of capture that wait for their reference
 logger = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Options:
-    """What `[aec]` holds."""
+    """How the canceller works."""
 
     noise_suppression: bool = False  # also take steady noise out, while the assistant speaks
     gain_control: bool = False  # also level the voice, while the assistant speaks
@@ -64,7 +63,7 @@ class EchoCanceller:
                 auto_gain_control=options.gain_control,
             )
         except ModuleNotFoundError as exc:
-            raise ModelError("echo cancellation needs the package livekit; run: pip install 'voicechat[aec]'") from exc
+            raise ModelError("echo cancellation needs the package livekit; run: pip install livekit") from exc
         except ImportError as exc:
             reason = str(exc).partition("\n")[0]
             raise ModelError(f"echo cancellation cannot load the package livekit: {reason}; use --headphones") from exc
@@ -115,7 +114,7 @@ class EchoCanceller:
                 share = np.arange(1, FRAME_SAMPLES + 1, dtype=np.float32) / FRAME_SAMPLES
                 result = untouched + (share if was_resting else 1 - share) * (result - untouched)
         self._recent = joined[FRAME_SAMPLES:]
-        return self._gate.process(untouched, result, sounding=bool(np.abs(far).max() > SOUND))
+        return self._gate.process(untouched, result, far)
 
     def _cancel(self, near: np.ndarray, far: np.ndarray) -> np.ndarray:
         captured, played = (
@@ -221,13 +220,20 @@ class EchoCancellingSource:
         for played in self._reference.take():
             if played.stream != self._stream:
                 self._begin_stream(played)
-            elif played.ran_dry:
+            self._line.drop(played.n_unheard)
+            self._n_streamed -= played.n_unheard
+            n_before = len(played.samples)
+            if played.dry_at is not None:
+                n_before = max(0, min(n_before, played.dry_at - played.begins_at - self._n_streamed))
+            self._line.append(played.samples[:n_before])
+            self._n_streamed += n_before
+            if played.dry_at is not None:
                 self._line.split()
                 self._stretch_begins = self._n_streamed
                 self._alignment.interrupt()
-            self._line.drop(played.n_unheard)
-            self._line.append(played.samples)
-            self._n_streamed += len(played.samples) - played.n_unheard
+                self._canceller.doubt()
+            self._line.append(played.samples[n_before:])
+            self._n_streamed += len(played.samples) - n_before
             if played.ended:
                 self._line.end()
                 continue
@@ -284,6 +290,18 @@ def load(options: Options) -> EchoCanceller:
         ModelError: If its package is not installed, or cannot be used on this machine.
     """
     return EchoCanceller(options)
+
+
+def cancel_all(reference: np.ndarray, captured: np.ndarray) -> np.ndarray:
+    """Cancel a whole recording, its last part of a frame left out: all float32 (n,) at 16 kHz.
+
+    Raises:
+        ModelError: As `load`.
+    """
+    canceller = load(Options())
+    starts = range(0, len(captured) - FRAME_SAMPLES + 1, FRAME_SAMPLES)
+    frames = [canceller.process(captured[i : i + FRAME_SAMPLES], reference[i : i + FRAME_SAMPLES]) for i in starts]
+    return np.concatenate([*frames, np.zeros(0, np.float32)])
 
 
 def _as_int16(samples: np.ndarray) -> bytes:

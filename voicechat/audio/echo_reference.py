@@ -57,7 +57,7 @@ class Played:
         samples: float32 (n,), n >= 0: what it has consumed since the last news.
         n_unheard: how many of the newest samples, from earlier news, were never heard after all.
         counts: as far as the device has come.
-        ran_dry: it may have stood still since the last news, before `samples`.
+        dry_at: before which of the device's samples it stood still, since the last news; None if it did not.
         heard: (n, `time.monotonic()`) at which its sample n was heard, None if nothing new is known.
         ended: this was the last news of it.
     """
@@ -69,7 +69,7 @@ class Played:
     samples: np.ndarray
     n_unheard: int
     counts: Counts
-    ran_dry: bool
+    dry_at: int | None
     heard: tuple[int, float] | None
     ended: bool
 
@@ -137,9 +137,9 @@ class ReferenceTap:
         self._sample_rate = sample_rate
         self._latency_s = latency_s
         self._count = count
-        counts = count()
-        self._n_dry = counts.n_dry
-        self._begins_at = counts.n_complete
+        self._seen = count()
+        self._dry_at: int | None = None
+        self._begins_at = self._seen.n_complete
         self._played = PlayedSamples(self._begins_at)
         self._heard: tuple[int, float] | None = None
         self._n_end: int | None = None  # the device's sample after the last one that was heard, once it has ended
@@ -155,9 +155,10 @@ class ReferenceTap:
             self._played.begin_run(run)
 
     def heard(self, n: int, at: float) -> None:
-        """The device's sample `n` was, or will be, heard at `time.monotonic()` `at`."""
+        """The device's sample `n` was, or will be, heard at `time.monotonic()` `at`. To be called often."""
         with self._lock:
             self._heard = (n, at)
+            self._look()
 
     def end(self, n_heard: int | None) -> None:
         """The device was stopped, and forgot what it had not played. Idempotent.
@@ -171,14 +172,13 @@ class ReferenceTap:
 
     def news(self) -> Played:
         """Give what there is since the last call. Called under the lock."""
-        counts = self._count()
+        counts = self._look()
         ended = self._n_end is not None
         n_complete = counts.n_complete if self._n_end is None else self._n_end
         n_unheard = max(0, self._played.n - n_complete)
         samples = self._played.take(n_complete)
-        ran_dry = counts.n_dry != self._n_dry
-        self._n_dry = counts.n_dry
         heard, self._heard = self._heard, None
+        dry_at, self._dry_at = self._dry_at, None
         return Played(
             stream=self._stream,
             sample_rate=self._sample_rate,
@@ -187,10 +187,18 @@ class ReferenceTap:
             samples=samples,
             n_unheard=n_unheard,
             counts=counts,
-            ran_dry=ran_dry,
+            dry_at=dry_at,
             heard=heard,
             ended=ended,
         )
+
+    def _look(self) -> Counts:
+        """Read the counters; between the last look and this one lies what the device did."""
+        counts = self._count()
+        if counts.n_dry != self._seen.n_dry:
+            self._dry_at = self._seen.n_consumed  # it tells when it goes on; while it stood still, this did not change
+        self._seen = counts
+        return counts
 
 
 class EchoReference:
