@@ -89,12 +89,12 @@ def _timed(stretch: Stretch, recognized: Recognized) -> list[Token]:
         between = text[position:found] if found >= 0 else ""
         if found < 0 or _key(between):  # not the text's words: then the words are the text
             between, found = " ", position - len(spoken)
-        space = between[len(between.rstrip()) - len(between) :] if between != between.rstrip() else ""
-        mark = between[: len(between) - len(space)]  # punctuation that belongs to no word goes with the one before
-        if mark.strip() and tokens:
-            tokens[-1] = replace(tokens[-1], text=tokens[-1].text + mark.rstrip())
-        elif mark.strip():
-            spoken = mark.strip() + spoken
+        mark = between.rstrip()  # punctuation that is in no word goes with the word before
+        space = between[len(mark) :]
+        if mark and tokens:
+            tokens[-1] = replace(tokens[-1], text=tokens[-1].text + mark)
+        elif mark:
+            spoken, space = mark.lstrip() + space + spoken, ""
         position = max(position, found + len(word.text.strip()))
         start_s = _located(stretch, word.start_s)
         tokens.append(Token(space, spoken, start_s, max(start_s, _located(stretch, word.end_s))))
