@@ -30,7 +30,7 @@ EARLIEST_LAG_S, LATEST_LAG_S = 0.004, 0.45  # where a canceller follows; beyond,
 LATE_LAG_S = 0.35  # and from here on in the next silence
 SHIFT_GAIN = 0.2  # of what an estimate says of a movement, followed at once
 DRIFT_GAIN = 0.02 / 8000  # and taken for drift, per sample
-LOOKED_FOR = 8  # estimates without an echo, after which there is none
+LOOKED_FOR = 6  # estimates without an echo, after which there is none
 
 
 class Alignment:
@@ -39,11 +39,13 @@ class Alignment:
     Attributes:
         start: there it lies, in samples at 16 kHz; None before the first looks at both clocks.
         known: whether the echo has been found where a canceller follows it, or was looked for in vain.
+        absent: whether it was looked for in vain.
     """
 
     def __init__(self) -> None:
         self.start: float | None = None
         self.known = False
+        self.absent = False
         self._microphone = SampleClock(CAPTURE_RATE)
         self._speaker = SampleClock(CAPTURE_RATE)
         self._input_s = 0.0
@@ -54,24 +56,34 @@ class Alignment:
         self._learnt = 0.0  # samples by which the echo comes later than the clocks say
         self._drift = 0.0  # samples by which the reference is moved per sample
         self._locked = False  # whether the echo tells where the reference lies
-        self._fresh = 0.0  # samples since the speaker's clock began
+        self._clock_begins = 0.0  # the stream's sample from which on the speaker's clock holds
+        self._fresh = 0.0  # samples of capture since then
         self._missed = 0.0  # samples since the reference is out
         self._last_sure_lag_s: float | None = None
         self._wanted = 0.0  # samples to move by in the next silence
         self._n_in_vain = 0
 
-    def open(self, latency_s: float) -> None:
-        """A stream to the speaker begins; its driver tells of `latency_s` from the callback to the ear."""
+    def open(self, latency_s: float, *, resumed: bool = False) -> None:
+        """A stream to the speaker begins.
+
+        Args:
+            latency_s: from the callback to the ear, by its driver.
+            resumed: on the same device as before.
+        """
+        if not resumed:
+            self.known = self.absent = False
+            self._n_in_vain = 0
         if latency_s != self._told_s:
             self._output_s = self._told_s = latency_s
         self.start = None
         self._locked = False
-        self._heard = None
-        self.interrupt()
+        self.interrupt(0.0)
 
-    def interrupt(self) -> None:
-        """The speaker's device has stood still."""
+    def interrupt(self, n: float) -> None:
+        """The speaker's device stood still before the stream's sample `n`; before, all is as it was."""
         self._speaker.forget()
+        self._heard = None
+        self._clock_begins = n
         self._fresh = 0.0
 
     def discard(self) -> None:
@@ -94,7 +106,7 @@ class Alignment:
     def heard(self, n: float, at: float) -> None:
         """By its driver, the stream's sample `n` is heard at the time `at`."""
         asked_at = self._speaker.time_of(n)
-        if asked_at is None or self._locked:
+        if asked_at is None or self._locked or n < self._clock_begins:
             return
         output_s = at - asked_at
         if output_s >= 0 and abs(output_s - self._told_s) < MAX_MISTAKE_S:
@@ -140,7 +152,8 @@ class Alignment:
             return False
         if estimate.certainty < SURE:
             self._n_in_vain += 1
-            self.known = self.known or self._n_in_vain >= LOOKED_FOR
+            if not self.known and self._n_in_vain >= LOOKED_FOR:
+                self.known = self.absent = True
             self._last_sure_lag_s = None
             return False
         last, self._last_sure_lag_s = self._last_sure_lag_s, estimate.lag_s
@@ -153,6 +166,7 @@ class Alignment:
             self._shift(out)
             return True
         self.known = self._locked = True
+        self.absent = False
         if estimate.shift is not None:
             self.start += SHIFT_GAIN * estimate.shift
             self._drift += DRIFT_GAIN * estimate.shift

@@ -87,6 +87,10 @@ class EchoCanceller:
         """The reference lies elsewhere from now on."""
         self._gate.forget()
 
+    def trust(self) -> None:
+        """There is no echo."""
+        self._gate.trust()
+
     def doubt(self) -> None:
         """The reference may lie a few milliseconds off what it did."""
         self._gate.doubt()
@@ -230,7 +234,7 @@ class EchoCancellingSource:
             if played.dry_at is not None:
                 self._line.split()
                 self._stretch_begins = self._n_streamed
-                self._alignment.interrupt()
+                self._alignment.interrupt(self._n_streamed * CAPTURE_RATE / played.sample_rate)
                 self._canceller.doubt()
             self._line.append(played.samples[n_before:])
             self._n_streamed += len(played.samples) - n_before
@@ -247,7 +251,7 @@ class EchoCancellingSource:
         self._stream, self._stream_rate = played.stream, played.sample_rate
         self._n_streamed = self._stretch_begins = 0
         self._stream_begins_at = played.begins_at
-        self._alignment.open(played.latency_s)
+        self._alignment.open(played.latency_s, resumed=played.resumed)
         self._canceller.doubt()
         self._line.open(played.sample_rate, start=self._n_captured)
 
@@ -273,13 +277,15 @@ class EchoCancellingSource:
         if not self._alignment.known:
             self._canceller.forget()  # until the reference is known to lie right, nothing that is left can be trusted
         result = self._canceller.process(near, far)
-        if not self._canceller.resting:
-            estimate = self._delay.push(near, far)
-            if estimate is not None and self._alignment.estimated(estimate):
-                logger.info("the echo comes %.0f ms after its reference, which is moved there", estimate.lag_s * 1000)
-                self._delay.forget()
-                self._canceller.forget()
-                self._place()
+        if self._canceller.resting or (estimate := self._delay.push(near, far)) is None:
+            return result
+        if self._alignment.estimated(estimate):
+            logger.info("the echo comes %.0f ms after its reference, which is moved there", estimate.lag_s * 1000)
+            self._delay.forget()
+            self._canceller.forget()
+            self._place()
+        elif self._alignment.absent:
+            self._canceller.trust()
         return result
 
 

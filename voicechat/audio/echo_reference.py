@@ -51,6 +51,7 @@ class Played:
 
     Attributes:
         stream: which one; they are numbered as they are opened.
+        resumed: it goes on where the one before was stopped, on the same device.
         sample_rate: Hz.
         latency_s: what the driver tells of the time from the callback to the ear.
         begins_at: which of the device's samples is the stream's first.
@@ -63,6 +64,7 @@ class Played:
     """
 
     stream: int
+    resumed: bool
     sample_rate: int
     latency_s: float
     begins_at: int
@@ -130,16 +132,24 @@ class ReferenceTap:
     """Where one stream tells what it plays. Made by `EchoReference.open`; all calls are short and from any thread."""
 
     def __init__(
-        self, stream: int, lock: threading.Lock, sample_rate: int, latency_s: float, count: Callable[[], Counts]
+        self,
+        stream: int,
+        lock: threading.Lock,
+        sample_rate: int,
+        latency_s: float,
+        count: Callable[[], Counts],
+        *,
+        resumed: bool,
     ) -> None:
         self._stream = stream
+        self._resumed = resumed
         self._lock = lock
         self._sample_rate = sample_rate
         self._latency_s = latency_s
         self._count = count
         self._seen = count()
         self._dry_at: int | None = None
-        self._begins_at = self._seen.n_complete
+        self._begins_at = self._seen.n_consumed
         self._played = PlayedSamples(self._begins_at)
         self._heard: tuple[int, float] | None = None
         self._n_end: int | None = None  # the device's sample after the last one that was heard, once it has ended
@@ -174,13 +184,14 @@ class ReferenceTap:
         """Give what there is since the last call. Called under the lock."""
         counts = self._look()
         ended = self._n_end is not None
-        n_complete = counts.n_complete if self._n_end is None else self._n_end
-        n_unheard = max(0, self._played.n - n_complete)
+        n_complete = counts.n_complete if self._n_end is None else max(self._n_end, self._begins_at)
+        n_unheard = max(0, self._played.n - n_complete) if ended else 0
         samples = self._played.take(n_complete)
         heard, self._heard = self._heard, None
         dry_at, self._dry_at = self._dry_at, None
         return Played(
             stream=self._stream,
+            resumed=self._resumed,
             sample_rate=self._sample_rate,
             latency_s=self._latency_s,
             begins_at=self._begins_at,
@@ -210,15 +221,18 @@ class EchoReference:
         self._taps: list[ReferenceTap] = []  # those with news to come
         self._n_streams = 0
 
-    def open(self, sample_rate: int, latency_s: float, count: Callable[[], Counts]) -> ReferenceTap:
+    def open(
+        self, sample_rate: int, latency_s: float, count: Callable[[], Counts], *, resumed: bool = False
+    ) -> ReferenceTap:
         """Give the tap for a stream that was just opened, or has been started again.
 
         Args:
+            resumed: it was started again.
             latency_s: what the driver tells of the time from the callback to the ear.
             count: tells how far the device has come; called from any thread, also when the stream is closed.
         """
         with self._lock:
-            tap = ReferenceTap(self._n_streams, self._lock, sample_rate, latency_s, count)
+            tap = ReferenceTap(self._n_streams, self._lock, sample_rate, latency_s, count, resumed=resumed)
             self._n_streams += 1
             self._taps.append(tap)
         return tap

@@ -154,7 +154,7 @@ class PlaybackStream:
         self._first_run: _Run | None = None  # since forget_first
         self._first_heard_at: float | None = None
         self._reference = reference
-        self._tap = self._open_tap()
+        self._tap = self._open_tap(resumed=False)
         self.started_at = self._monotonic()
 
     @property
@@ -236,7 +236,7 @@ class PlaybackStream:
             self._mixer.start()
         except driver_error() as exc:
             logger.debug("%s: %s", self.device.name, exc)  # not active: whoever keeps this stream will open another
-        self._tap = self._open_tap()
+        self._tap = self._open_tap(resumed=True)
 
     def _frames(self, samples: np.ndarray) -> np.ndarray:
         """Spread float32 (n,) over the channels, the first two of them if there are more: (n, n_channels)."""
@@ -267,11 +267,11 @@ class PlaybackStream:
         self._end_tap()
         self._mixer.close()
 
-    def _open_tap(self) -> ReferenceTap | None:
+    def _open_tap(self, *, resumed: bool) -> ReferenceTap | None:
         """From here on tell what the device consumes."""
         if self._reference is None:
             return None
-        return self._reference.open(self.sample_rate, self.latency_s, self._count)
+        return self._reference.open(self.sample_rate, self.latency_s, self._count, resumed=resumed)
 
     def _count(self) -> Counts:
         """Read the callback's counters. From any thread, also when the stream is closed."""
@@ -283,12 +283,13 @@ class PlaybackStream:
         """Tell that nothing more is heard, also of what the device has got already."""
         if self._tap is None:
             return
-        last = self._runs[-1] if self._runs else None
+        now = self._clock.now()
         n_heard = None
-        if last is not None and last.begins_at is not None:
-            n_heard_of_it = last.n_heard(self._clock.now(), self.sample_rate, self.latency_s)
-            if n_heard_of_it < last.n_done:
-                n_heard = last.begins_at + int(n_heard_of_it)
+        for run in self._runs:
+            n_heard_of_it = run.n_heard(now, self.sample_rate, self.latency_s)
+            if run.begins_at is not None and n_heard_of_it < run.n_done:
+                n_heard = run.begins_at + int(n_heard_of_it)
+                break
         self._tap.end(n_heard)
 
     def _new_ring(self) -> Any:

@@ -57,6 +57,10 @@ class ResidualGate:
         """The canceller begins anew: it will leave more for a while."""
         self._n_echo = 0
 
+    def trust(self) -> None:
+        """There is no echo, or the canceller knows it."""
+        self._n_echo = GROWN_FRAMES
+
     def doubt(self) -> None:
         """The canceller has to adapt to a reference that lies a little off: it will leave more for a moment."""
         self._n_echo = min(self._n_echo, YOUNG_FRAMES)
