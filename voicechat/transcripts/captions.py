@@ -82,7 +82,7 @@ class Captioner:
 
     def _captions(self, segment: Segment, following: Segment | None) -> list[Caption]:
         units = units_of(segment, self._rules.line_chars)
-        if self._label and segment.speaker != self._speaker and units:
+        if self._label and units and segment.speaker not in ("", self._speaker):
             first = units[0]
             label = Unit("", f"Speaker {segment.speaker}:", first.start_s, first.start_s)
             units = [label, Unit(" ", first.text, first.start_s, first.end_s), *units[1:]]
