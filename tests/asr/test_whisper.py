@@ -19,7 +19,8 @@ from voicechat.asr.whisper import Options
 from voicechat.errors import ConfigError, ModelError
 from voicechat.models.mini_omni import kernels
 from voicechat.protocols import BatchTranscriber
-from voicechat.types import CAPTURE_RATE, Recognized, Utterance
+from voicechat.types import CAPTURE_RATE, Recognized
+from voicechat.utterance import Utterance
 
 SPEECH = (np.random.default_rng(0).standard_normal(2 * CAPTURE_RATE) * 0.1).astype(np.float32)
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicechat.asr._whole_pieces import clean, expected, is_silent, transcripts
-from voicechat.types import CAPTURE_RATE, Transcript, Utterance
+from voicechat.types import CAPTURE_RATE, Transcript
+from voicechat.utterance import Utterance
 
 TIMEOUT_S = 10.0
 

@@ -157,6 +157,9 @@ def test_a_long_piece_is_heard_to_its_end(whisper: Whisper):
 
     assert heard.words[0].start_s < 5
     assert 50 < heard.words[-1].end_s <= 60
+    starts = [word.start_s for word in heard.words]
+    assert starts == sorted(starts)
+    assert starts[-1] > 30
 
 
 @pytest.mark.parametrize(
