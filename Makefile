@@ -48,4 +48,4 @@ $(BIN)/python:
 	@$(PIP) install -c constraints.txt -e ".[models,ray,smart-turn]" --group models-test && touch $@
 
 .venv/.dev: .venv/.base
-	@$(PIP) install -c constraints.txt -e ".[aec,silero]" --group dev && touch $@
+	@$(PIP) install -c constraints.txt -e ".[silero]" --group dev && touch $@

@@ -23,6 +23,7 @@ ABOVE_NOISE_DB = 6.0  # what the user is at least,
 BELOW_ECHO_DB = -20.0  # and against the loudest echo of late, once the canceller knows the room;
 YOUNG_BELOW_ECHO_DB = 0.0  # before, it leaves more
 YOUNG_FRAMES, GROWN_FRAMES = 150, 450  # of echo: young until the first, from the second on it knows the room
+DOUBTED_FRAMES = 50  # for which one that has to adapt is young again
 ECHO_DECAY_DB = 0.8  # per frame, 80 dB per second: what a room's echo falls by at the least
 CANCELLED_DB = -8.0  # a frame that lost more than this was echo
 LOUDNESS_SHARE = 0.02  # of a frame of echo in what is known of its loudness
@@ -63,7 +64,7 @@ class ResidualGate:
 
     def doubt(self) -> None:
         """The canceller has to adapt to a reference that lies a little off: it will leave more for a moment."""
-        self._n_echo = min(self._n_echo, YOUNG_FRAMES)
+        self._n_echo = min(self._n_echo, YOUNG_FRAMES - DOUBTED_FRAMES)
 
     def process(self, near: np.ndarray, cancelled: np.ndarray, far: np.ndarray) -> np.ndarray:
         """Give a frame with what the user said, or noise, float32 (160,).
