@@ -16,7 +16,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from voicechat.short_sounds import measure, periodicity, wordiness
+from voicechat.short_sounds import Sound, measure, periodicity, wordiness
 from voicechat.types import CAPTURE_RATE
 
 WINDOW_MS = 160.0  # speech is counted in a window, not in an unbroken row: a dropout passes
@@ -113,10 +113,9 @@ class InterruptionDetector:
         """
         if frame.shape != (self._frame_samples,):
             raise ValueError(f"a frame must have {self._frame_samples} samples, not shape {frame.shape}")
-        level_dbfs = _level_dbfs(frame)
-        if math.isnan(level_dbfs):
+        if not math.isfinite(float(np.dot(frame, frame))):
             frame = np.nan_to_num(frame, nan=0.0, posinf=0.0, neginf=0.0)
-            level_dbfs = _level_dbfs(frame)
+        level_dbfs = _level_dbfs(frame)
         self._recent.append(frame)
         evidence = self._speech_in(level_dbfs, probability)
         self._evidence.append(evidence)
@@ -183,27 +182,27 @@ class InterruptionDetector:
         if self._n_silent >= self._n(RELEASE_MS):
             return self._release()
         heard = self._n_sound - self._n_silent
+        sound, enough = None, WORDS_SO_FAR
         if self._n_silent == self._n(GAP_MS):
-            is_words = self._wordiness() >= WORDS
+            sound, enough = self._sound(), WORDS
         elif self._n_silent == 0 and heard >= max(self._n(LONG_MS), self._n_judged + self._n(AGAIN_MS)):
             self._n_judged = heard
-            is_words = self._wordiness() >= WORDS_SO_FAR
-        else:
-            is_words = False
-        if is_words:
+            sound = self._sound()
+        if sound is not None and wordiness(sound) >= enough:
             self._end()
             return Step.TAKE
-        if self._n_sound >= self._n(HOLD_MAX_MS):
+        drones = sound is not None and sound.steady and heard >= self._n(DOUBT_MAX_MS)
+        if drones or self._n_sound >= self._n(HOLD_MAX_MS):
             self._background.was_steady()
             return self._release()
         return None
 
-    def _wordiness(self) -> float:
+    def _sound(self) -> Sound | None:
+        """Measure the sound that goes on, without the silence after it."""
         n_judged = min(self._n_sound + self._n(LEAD_IN_MS), len(self._recent))
         samples = np.concatenate(list(self._recent)[-n_judged:])
         n_tail = max(0, self._n_silent - self._n(LEAD_IN_MS)) * self._frame_samples
-        sound = measure(samples[: len(samples) - n_tail], background_dbfs=self._background.usual_dbfs)
-        return -math.inf if sound is None else wordiness(sound)
+        return measure(samples[: len(samples) - n_tail], background_dbfs=self._background.usual_dbfs)
 
     def _release(self) -> Step:
         self._end()
@@ -292,7 +291,7 @@ class _Background:
 
 
 def _level_dbfs(frame: np.ndarray) -> float:
-    """Give the RMS of what a voice has most of, from 100 Hz to 4.5 kHz; NaN if there is one in it."""
+    """Give the RMS of what a voice has most of, from 100 Hz to 4.5 kHz."""
     n = len(frame)
     spectrum = np.fft.rfft(frame * np.hanning(n))
     low, high = round(100 * n / CAPTURE_RATE), round(4500 * n / CAPTURE_RATE)

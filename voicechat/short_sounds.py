@@ -30,6 +30,7 @@ BAND_RANGE_DB = 30.0  # a band further than this below the whole is masked, and 
 N_SHAPE = 6  # cepstral coefficients: so few show formants and tilt, but no harmonics
 LIP_HZ = 700.0  # closed lips let hardly anything through above
 HISS_HZ = 3500.0
+STEADY_DB = 4.0
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,17 @@ class Sound:
     openness_db: float  # power above LIP_HZ against below, in its most open voiced moments
     hiss: float  # share of it with most of the power above HISS_HZ
     core: float  # ln of how many hops it is near its loudest
+    swing_db: float  # by which its level comes and goes: syllables do so by 8 dB or more, a fan by 3
+
+    @property
+    def steady(self) -> bool:
+        """Whether it is too even to be speech, whatever else it is like."""
+        return self.swing_db < STEADY_DB
 
 
-# Each measure's mean, deviation, weight and weight of its square, in the order of Sound: a logistic regression on
-# made-up sounds, espeak-ng's words and babble, as they come out of the echo canceller and without one. No recording is
-# in it.
+# Each measure's mean, deviation, weight and weight of its square, in the order of Sound without the swing: a logistic
+# regression on made-up sounds, espeak-ng's words and babble, as they come out of the echo canceller and without one. No
+# recording is in it.
 WEIGHTS = (
     (9.131, 7.018, 0.72, -0.31),  # run_movement_db
     (12.432, 7.898, 1.27, -0.14),  # movement_db
@@ -109,13 +116,16 @@ def measure(samples: np.ndarray, *, background_dbfs: float) -> Sound | None:
         openness_db=_openness_db(bands[voiced]),
         hiss=float(_is_hiss(bands)[heard].mean()),
         core=math.log(1 + int(core.sum())),
+        swing_db=float(np.ptp(np.percentile(level_db[heard], [10, 90]))),
     )
 
 
 def wordiness(sound: Sound) -> float:
     """Give how much it sounds like words: above 0 more like them than like anything else, as log odds."""
+    if sound.steady:
+        return -math.inf
     score = CONSTANT
-    for value, (mean, deviation, weight, weight_of_square) in zip(astuple(sound), WEIGHTS, strict=True):
+    for value, (mean, deviation, weight, weight_of_square) in zip(astuple(sound)[:-1], WEIGHTS, strict=True):
         standard = min(LIMIT, max(-LIMIT, (value - mean) / deviation))
         score += weight * standard + weight_of_square * standard**2
     return score
