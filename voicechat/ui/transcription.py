@@ -81,6 +81,11 @@ class TranscriptionView:
             total_s = None if duration_s is None else max(duration_s, until_s)
             self._progress.update(self._task, completed=until_s, total=total_s)
 
+    def refresh(self) -> None:
+        """Draw the bar now; it is drawn ten times a second anyway."""
+        if self._progress is not None:
+            self._progress.refresh()
+
     def write(self, text: str) -> None:
         """Write whole lines of the transcript to standard output.
 
