@@ -26,6 +26,7 @@ SPEAKER_BLOCK = SPEAKER_RATE // 100
 TICK_S = 0.01
 READ_TICKS = (1, 2, 3)  # between two reads: the poll of a microphone is not in step with anything
 UNHURRIED_TICKS = 12
+PHASE_S = 0.0037  # by which a device's blocks are out of step with ours
 OFF_S = 0.2  # for which a speaker is away
 NEVER = float("inf")
 
@@ -101,7 +102,7 @@ class SimulatedSpeaker:
             self._settle()
             self._stream.abort()
             self._forget_buffer()
-            self._begun_s = self.now_s
+            self._begun_s = self.now_s + PHASE_S
             self._n_blocks = 0
         self._queue.clear()
 
@@ -147,7 +148,7 @@ class SimulatedSpeaker:
         self._heard = self._heard[:n]
 
     def _open(self) -> PlaybackStream:
-        self._begun_s = self.now_s
+        self._begun_s = self.now_s + PHASE_S
         self._n_blocks = self._n_settled = 0
         stream = PlaybackStream(
             device("output", sample_rate=SPEAKER_RATE),

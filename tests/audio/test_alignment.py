@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicechat.audio.alignment import GLIDE_S, LEAD_S, LOOKED_FOR, Alignment
+from voicechat.audio.alignment import GLIDE_S, LEAD_S, LOOKED_FOR, MIN_LEAD_S, PATIENCE_S, Alignment
 from voicechat.audio.echo_delay import EchoEstimate
 from voicechat.types import CAPTURE_RATE
 
@@ -62,6 +62,8 @@ def test_the_reference_is_never_late_by_the_clocks(input_s, output_s):
     world.run(1)
 
     assert 0 < world.lead_s <= LEAD_S + 1e-6
+    # Its sound leaves the callback at the earliest when the capture of its echo is there, less this.
+    assert world.lead_s <= max(MIN_LEAD_S, input_s + output_s - PATIENCE_S) + 1e-6
 
 
 def test_a_driver_that_knows_better_when_a_sample_is_heard_is_believed_before_the_sound():

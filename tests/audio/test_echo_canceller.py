@@ -89,6 +89,59 @@ def in_room(devices: Devices, *, seconds: float, user: np.ndarray | None = None)
     return np.concatenate(heard), np.concatenate(microphone.captured), np.concatenate(microphone.echo)
 
 
+class Tape:
+    """In place of a canceller: keeps the reference that it is given."""
+
+    delay_samples = 0
+    resting = True
+
+    def __init__(self) -> None:
+        self.far: list[np.ndarray] = []
+
+    @property
+    def silent(self) -> bool:
+        return not np.any(self.far[-50:])
+
+    def process(self, near: np.ndarray, far: np.ndarray) -> np.ndarray:
+        self.far.append(far)
+        return near
+
+    def forget(self) -> None: ...
+
+    def doubt(self) -> None: ...
+
+
+def taped(devices: Devices, *, seconds: float, flush_at_s: float = 1e9) -> tuple[np.ndarray, np.ndarray]:
+    """Give the reference and the echo of noise that begins after a second, sample beside sample."""
+    reference = EchoReference()
+    speaker = SimulatedSpeaker(devices, reference)
+    microphone = SimulatedMicrophone(
+        devices, Room(reverb_s=0.05, direct_db=20), speaker, near=np.zeros(round(seconds * CAPTURE_RATE))
+    )
+    tape = Tape()
+    source = EchoCancellingSource(microphone, reference, tape, monotonic=lambda: speaker.now_s)  # type: ignore[arg-type]
+    said = Resampler(CAPTURE_RATE, SPEAKER_RATE).push((0.1 * white(seconds - 1)).astype(np.float32))
+    while source.read() is not None:
+        if speaker.now_s >= 1 and len(said):
+            speaker.say(said)
+            said = said[:0]
+        if speaker.now_s >= flush_at_s:
+            speaker.flush()
+            flush_at_s = 1e9
+    speaker.close()
+    far, echo = np.concatenate(tape.far), np.concatenate(microphone.echo)
+    n = min(len(far), len(echo))
+    return far[:n], echo[:n]
+
+
+def lag(far: np.ndarray, echo: np.ndarray, at_s: float) -> int:
+    """Give by how many samples the echo is later than its reference around a time."""
+    part = slice(round(at_s * CAPTURE_RATE), round((at_s + 0.5) * CAPTURE_RATE))
+    n = part.stop - part.start
+    fit = np.fft.irfft(np.fft.rfft(echo[part], 2 * n) * np.conj(np.fft.rfft(far[part], 2 * n)), 2 * n)
+    return int((np.argmax(fit) + n) % (2 * n) - n)
+
+
 def power_db(samples: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(samples.astype(np.float64) ** 2) + 1e-15))
 
@@ -152,6 +205,27 @@ def test_an_echo_that_comes_later_than_anybody_told_is_gone_from_its_first_word_
 
     n = min(len(heard), len(captured))
     assert power_db(heard[CAPTURE_RATE:n]) < power_db((captured[:n] - echo[:n])[CAPTURE_RATE:]) + LEFT_DB
+
+
+@pytest.mark.parametrize(
+    "devices",
+    [Devices(), Devices(stall_every_s=2.5), Devices(stall_every_s=2.5, stall_s=0.08), Devices(restart_every_s=2.5)],
+    ids=["ordinary", "20 ms lost", "80 ms lost", "restart"],
+)
+def test_the_echo_keeps_its_place_beside_the_reference_through_every_fault(devices: Devices):
+    far, echo = taped(devices, seconds=9)
+
+    lags = [lag(far, echo, at_s) for at_s in (1.6, 3.4, 5.9, 8.2)]
+    assert max(lags) - min(lags) <= 0.001 * CAPTURE_RATE
+    assert 0 < min(lags) < 0.1 * CAPTURE_RATE
+
+
+def test_the_reference_ends_where_an_abort_ended_the_sound():
+    far, echo = taped(Devices(output_s=0.3, told_output_s=0.3), seconds=5, flush_at_s=3.0)
+
+    last_far, last_echo = (np.flatnonzero(np.abs(samples) > 0.01)[-1] for samples in (far, echo))
+    assert last_echo / CAPTURE_RATE == pytest.approx(3.0, abs=0.03)
+    assert 0 < last_echo - last_far < 0.1 * CAPTURE_RATE
 
 
 def test_the_user_is_heard_over_a_reply():
