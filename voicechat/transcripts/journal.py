@@ -6,12 +6,13 @@ journal of other settings, or of a recording that has changed, is begun anew. Th
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from voicechat.errors import AudioFileError
 from voicechat.transcripts.outputs import beside, unwritable
@@ -45,7 +46,8 @@ class Journal:
         head = _line({"format": FORMAT, "settings": settings})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = open(path, "a+b")  # noqa: SIM115 (closed by close())
+            # Unbuffered: what did not fit on the disk must not be tried again when the file is closed.
+            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 (closed by close())
         except OSError as exc:
             raise unwritable(path, exc) from exc
         try:
@@ -113,8 +115,8 @@ class Journal:
         self._file.seek(0, os.SEEK_END)
 
     def _write(self, line: bytes) -> None:
-        self._file.write(line)
-        self._file.flush()
+        while line:
+            line = line[self._file.write(line) :]
         os.fsync(self._file.fileno())
 
 
@@ -122,7 +124,7 @@ def _line(fields: Mapping[str, object]) -> bytes:
     return json.dumps(fields, sort_keys=True).encode() + b"\n"
 
 
-def _lock(file: BinaryIO) -> None:
+def _lock(file: io.FileIO) -> None:
     """Hold the file as long as it is open.
 
     Raises:
