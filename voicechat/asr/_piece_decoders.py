@@ -76,7 +76,8 @@ class PieceDecoders:
         batches = samples[: n_batches * BATCH_SAMPLES].reshape(n_batches, BATCH_SAMPLES)
         loudest = float(np.sqrt(np.mean(batches**2, axis=1).max()))
         noisy = padded + NOISE * loudest * np.resize(self._noise, len(padded))
-        return (np.clip(noisy, -1, 1) * 32767).astype("<i2").tobytes()
+        pcm: bytes = (np.clip(noisy, -1, 1) * 32767).astype("<i2").tobytes()
+        return pcm
 
 
 def _recognized(search: Any) -> Recognized:
