@@ -55,7 +55,9 @@ def heavy_modules_of(*arguments, **env):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["talk", "--help"], ["config", "--help"], ["--version"]], ids=" ".join
+    "arguments",
+    [["--help"], ["talk", "--help"], ["transcribe-file", "--help"], ["config", "--help"], ["--version"]],
+    ids=" ".join,
 )
 def test_help_loads_nothing_heavy(arguments):
     heavy, printed = heavy_modules_of(*arguments)
