@@ -43,7 +43,7 @@ def hidden(delay_ms: int) -> Devices:
     return Devices(output_s=delay_ms / 1000 - input_s, input_s=input_s, told_output_s=output_s, told_input_s=input_s)
 
 
-FAULTS: Mapping[str, dict[str, float]] = {
+FAULTS: Mapping[str, dict[str, Any]] = {
     "clean": {},
     "jump": {"jump_at_s": FAULT_AT_S},
     "drift": {"drift_ppm": 100.0},
