@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from benchmarks._rooms import Room
 from benchmarks._simulated_devices import NEVER, Devices
