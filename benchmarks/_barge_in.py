@@ -6,13 +6,14 @@ nothing of threads and sessions: the speaker here is a gain and a position in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from benchmarks._rooms import BLOCK, Acoustics, Room
 from voicechat.audio.echo_canceller import EchoCanceller
+from voicechat.endpointer import Endpointer, SpeechStarted
 from voicechat.interruption import InterruptionDetector, Step
 from voicechat.protocols import VoiceActivityDetector
 from voicechat.types import CAPTURE_RATE
@@ -47,6 +48,7 @@ class Heard:
     steps: list[tuple[float, Step]] = field(default_factory=list)
     silent_s: float | None = None  # when nothing of the reply was heard any more
     speech_from_s: float | None = None  # where the taken turn begins, without the pre-roll
+    started: bool = False  # whether the plain endpointer would have begun a turn
 
     def ms_to(self, *steps: Step) -> float:
         """Give the milliseconds from its beginning to the first of these steps, NaN if none came."""
@@ -62,8 +64,47 @@ class Talk:
     """All of one talk."""
 
     heard: list[Heard]
-    echo_steps: list[tuple[float, Step]]  # what happened although nobody made a sound
     audio_s: float
+    echo_steps: list[tuple[float, Step]] = field(default_factory=list)  # although nobody made a sound
+    echo_starts: int = 0  # likewise, turns that the plain endpointer would have begun
+
+
+# What becomes of 10 ms at the microphone before the detectors get them: of the people in the room, the echo, and what
+# the speaker played; float64 (160,) each, to float32 (160,).
+Way = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def headphones(near: np.ndarray, _echo: np.ndarray, _far: np.ndarray) -> np.ndarray:
+    """The speaker is not heard."""
+    return near.astype(np.float32)
+
+
+class SimulatedResidue:
+    """A canceller that leaves the user alone, and bits of the echo, 25 to 40 dB softer."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._gain = 0.0
+        self._n_left = 0  # blocks for which it stays
+
+    def __call__(self, near: np.ndarray, echo: np.ndarray, _far: np.ndarray) -> np.ndarray:
+        before = self._gain
+        if not self._n_left:
+            self._n_left = int(self._rng.integers(2, 20))
+            self._gain = float(self._rng.choice([0.0, 10 ** (self._rng.uniform(-40, -25) / 20)]))
+        self._n_left -= 1
+        return (near + echo * np.linspace(before, self._gain, len(echo))).astype(np.float32)
+
+
+class RealCanceller:
+    """The canceller that is used in a talk."""
+
+    def __init__(self, canceller: EchoCanceller) -> None:
+        self._canceller = canceller
+
+    def __call__(self, near: np.ndarray, echo: np.ndarray, far: np.ndarray) -> np.ndarray:
+        captured = np.clip(near + echo, -1, 32767 / 32768).astype(np.float32)
+        return self._canceller.process(captured, far.astype(np.float32))
 
 
 class Speaker:
@@ -130,7 +171,7 @@ def talk(
     detector: InterruptionDetector,
     *,
     room: Room,
-    canceller: EchoCanceller | None,
+    way: Way,
     rng: np.random.Generator,
 ) -> Talk:
     """Play a reply in a room where people interject.
@@ -141,54 +182,50 @@ def talk(
         vad: what tells speech.
         detector: what decides.
         room: where.
-        canceller: of the echo; None for headphones, where there is none.
+        way: what becomes of the echo.
         rng: of loudness and pauses.
     """
     acoustics = Acoustics(room)
-    people, heard = interject(interjections, echo_rms=_echo_rms(room, reply), rng=rng)
-    if not interjections:
-        people = np.zeros(len(reply))
-    speaker, result = Speaker(reply), Talk(heard, [], len(people) / CAPTURE_RATE)
+    people, heard = np.zeros(len(reply)), list[Heard]()
+    if interjections:
+        people, heard = interject(interjections, echo_rms=_echo_rms(room, reply), rng=rng)
+    speaker, result = Speaker(reply), Talk(heard, len(people) / CAPTURE_RATE)
+    endpointer = Endpointer(frame_ms=vad.frame_samples / CAPTURE_RATE * 1000)
     pending = np.zeros(0, np.float32)
     for i, near in enumerate(_blocks(people)):
         now_s = (i + 1) * BLOCK / CAPTURE_RATE
         far = speaker.block(now_s)
-        current = next((h for h in reversed(heard) if h.starts_s <= now_s), None)
+        current = next((h for h in reversed(heard) if h.starts_s <= now_s <= h.ends_s + QUIET_S), None)
         if current is not None and current.silent_s is None and speaker.silent and current.steps:
             current.silent_s = now_s - BLOCK / CAPTURE_RATE
-        mic = near + acoustics.noise() + (acoustics.echo(far) if canceller is not None else 0.0)
-        captured = np.clip(mic, -1, 32767 / 32768).astype(np.float32)
-        if canceller is not None:
-            captured = canceller.process(captured, far.astype(np.float32))
-        pending = np.concatenate([pending, captured])
+        pending = np.concatenate([pending, way(near + acoustics.noise(), acoustics.echo(far), far)])
         while len(pending) >= vad.frame_samples:
             frame, pending = pending[: vad.frame_samples], pending[vad.frame_samples :]
-            step = detector.push(frame, vad.probability(frame))
+            probability = vad.probability(frame)
+            if isinstance(endpointer.push(probability), SpeechStarted):
+                if current is None:
+                    result.echo_starts += 1
+                else:
+                    current.started = True
+            step = detector.push(frame, probability)
             if step is not None:
                 speaker.obey(step, now_s)
-                _note(result, current, now_s, step, detector, vad.frame_samples)
+                _note(result, current, now_s, step, detector.speech_frames * vad.frame_samples / CAPTURE_RATE)
     return result
+
+
+def _note(result: Talk, current: Heard | None, now_s: float, step: Step, speech_s: float) -> None:
+    if current is None:
+        result.echo_steps.append((now_s, step))
+        return
+    current.steps.append((now_s, step))
+    if step is Step.TAKE and current.speech_from_s is None:
+        current.speech_from_s = now_s - speech_s
 
 
 def _echo_rms(room: Room, reply: np.ndarray) -> float:
     acoustics = Acoustics(room)
     return active_rms(np.concatenate([acoustics.echo(block) for block in _blocks(reply[: 10 * CAPTURE_RATE])]))
-
-
-def _note(
-    result: Talk,
-    current: Heard | None,
-    now_s: float,
-    step: Step,
-    detector: InterruptionDetector,
-    frame_samples: int,
-) -> None:
-    if current is None or now_s > current.ends_s + QUIET_S:
-        result.echo_steps.append((now_s, step))
-        return
-    current.steps.append((now_s, step))
-    if step is Step.TAKE and current.speech_from_s is None:
-        current.speech_from_s = now_s - detector.speech_frames * frame_samples / CAPTURE_RATE
 
 
 def _blocks(samples: np.ndarray) -> Iterator[np.ndarray]:

@@ -139,6 +139,35 @@ def test_what_comes_up_again_and_again_is_ignored_like_an_echo(detector, frame_s
     assert late.count(Step.DUCK) <= 2
 
 
+def test_a_click_in_the_first_moments_leaves_the_background_known(detector, frame_samples):
+    scene = np.concatenate([noise(0.1), click(60, -15), noise(1.0), at_dbfs(voice(1.5), -15)])
+
+    steps = run(detector, scene, frame_samples=frame_samples)
+
+    assert [step for _, step, _ in steps][-3:] == [Step.DUCK, Step.HOLD, Step.TAKE]
+
+
+@pytest.mark.parametrize("level_dbfs", [-45, -40])
+def test_what_ends_with_the_reply_was_its_echo(detector, frame_samples, level_dbfs):
+    """The speaker obeys 40 ms after a decision: whatever is heard of the reply falls silent then."""
+    samples = np.tile(at_dbfs(voice(1.5), level_dbfs), 8) + noise(12.1)[: 12 * CAPTURE_RATE]
+    quiet = noise(12.1, seed=3).astype(np.float32)
+    silent_from, steps = math.inf, []
+    for n, start in enumerate(range(0, len(samples) - frame_samples + 1, frame_samples)):
+        silent = start / CAPTURE_RATE < 1 or start / CAPTURE_RATE >= silent_from
+        source = quiet if silent else samples.astype(np.float32)
+        step = detector.push(source[start : start + frame_samples], 0.0 if silent else 1.0)
+        if step is not None:
+            steps.append(step)
+        if step in (Step.DUCK, Step.HOLD):
+            silent_from = min(silent_from, (n + 1) * frame_samples / CAPTURE_RATE + 0.04)
+        elif step is Step.RELEASE:
+            silent_from = math.inf
+
+    assert Step.DUCK in steps
+    assert Step.TAKE not in steps
+
+
 def test_speech_that_is_louder_than_the_echo_is_heard_all_the_same(detector, frame_samples):
     bits = [at_dbfs(voice(0.06, seed=seed), -40) for seed in range(10)]
 

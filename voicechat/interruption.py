@@ -30,7 +30,11 @@ ABOVE_CEILING_DB = 3.0
 REACTION_MS = 60.0  # until a decision is heard in the microphone
 DUCKED_DB = 12.0  # by which an echo has become softer at the least
 HOLD_MS = 80.0  # of likely speech,
-SURE_MS = 32.0  # of which so much is sure, and later than REACTION_MS
+SURE_MS = 32.0  # of which so much is sure, later than REACTION_MS
+FALLEN_DB = 8.0  # and no more than this softer than before
+# Making it silent asks again: what ends with the reply is its echo, unless it is too loud to be what was left of one.
+OUTLIVED_MS = 40.0
+RESIDUE_DB = 25.0  # above the background
 BLIP_MS = 200.0  # of silence after which a sound is over that was never sure
 DOUBT_MAX_MS = 1200.0  # a sound that was in doubt so long is background: a fan that was switched on
 GAP_MS = 200.0  # of silence after which what there was is judged
@@ -89,6 +93,7 @@ class InterruptionDetector:
         self._n_silent = 0  # frames since it was heard last
         self._n_reacted = 0  # frames that it has when the newest decision is heard
         self._n_sure = 0  # frames of sure speech since then
+        self._loudest_dbfs = -math.inf  # of the sound
         self._n_judged = 0  # frames that it had when it was judged last
 
     @property
@@ -124,7 +129,10 @@ class InterruptionDetector:
         self._n_sound += 1
         self._n_silent = 0 if evidence else self._n_silent + 1
         self._background.sounding(level_dbfs)
-        return self._doubt(evidence) if self._state is Step.DUCK else self._judge()
+        if evidence == 1.0 and self._n_sound > self._n_reacted:
+            self._n_sure += self._state is Step.HOLD or level_dbfs >= self._loudest_dbfs - FALLEN_DB
+        self._loudest_dbfs = max(self._loudest_dbfs, level_dbfs)
+        return self._doubt() if self._state is Step.DUCK else self._judge()
 
     def reset(self) -> None:
         """Forget the sound that goes on, but not what was learnt about the background."""
@@ -159,15 +167,16 @@ class InterruptionDetector:
         self._n_sound = len(self._evidence) - next(i for i, e in enumerate(self._evidence) if e)
         self._n_reacted = self._n_sound + self._n(REACTION_MS)
         self._n_silent = self._n_judged = self._n_sure = 0
+        self._loudest_dbfs = level_dbfs
         self._background.begin(level_dbfs)
         return Step.DUCK
 
-    def _doubt(self, evidence: float) -> Step | None:
+    def _doubt(self) -> Step | None:
         """Go on with a sound that may be speech."""
-        self._n_sure += evidence == 1.0 and self._n_sound > self._n_reacted
         if sum(self._evidence) * self._frame_ms >= HOLD_MS and self._n_sure * self._frame_ms >= SURE_MS:
             self._state = Step.HOLD
             self._n_reacted = self._n_sound + self._n(REACTION_MS)
+            self._n_sure = 0
             return Step.HOLD
         if self._n_silent >= self._n(BLIP_MS):
             self._background.was_blip()
@@ -180,6 +189,8 @@ class InterruptionDetector:
     def _judge(self) -> Step | None:
         """Go on with a sound for which the reply is held."""
         if self._n_silent >= self._n(RELEASE_MS):
+            if self._ended_with_reply():
+                self._background.was_blip()
             return self._release()
         heard = self._n_sound - self._n_silent
         sound, enough = None, WORDS_SO_FAR
@@ -188,7 +199,7 @@ class InterruptionDetector:
         elif self._n_silent == 0 and heard >= max(self._n(LONG_MS), self._n_judged + self._n(AGAIN_MS)):
             self._n_judged = heard
             sound = self._sound()
-        if sound is not None and wordiness(sound) >= enough:
+        if sound is not None and not self._ended_with_reply() and wordiness(sound) >= enough:
             self._end()
             return Step.TAKE
         drones = sound is not None and sound.steady and heard >= self._n(DOUBT_MAX_MS)
@@ -196,6 +207,11 @@ class InterruptionDetector:
             self._background.was_steady()
             return self._release()
         return None
+
+    def _ended_with_reply(self) -> bool:
+        """Whether the sound was what is left of the reply's echo."""
+        is_soft = self._loudest_dbfs < self._background.usual_dbfs + RESIDUE_DB
+        return is_soft and self._n_sure * self._frame_ms < OUTLIVED_MS
 
     def _sound(self) -> Sound | None:
         """Measure the sound that goes on, without the silence after it."""
@@ -285,7 +301,8 @@ class _Background:
     def _update(self) -> None:
         while self._blips and self._n - self._blips[0][0] > BLIPS_S * self._frames_per_s:
             self._blips.popleft()
-        self.usual_dbfs = max(MIN_DBFS, float(np.median(self._levels or self._newest)))
+        if known := self._levels or self._newest:  # neither, if the talk begins with a sound
+            self.usual_dbfs = max(MIN_DBFS, float(np.median(known)))
         loudest = sorted(level_dbfs for _, level_dbfs in self._blips)[-N_BLIPS:]
         self.ceiling_dbfs = loudest[0] if len(loudest) == N_BLIPS else -math.inf
 
