@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,7 +57,7 @@ class TranscribeCommand(SectionedCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         given: list[str] = []
-        for argument, following in zip(args, [*args[1:], ""], strict=True):
+        for argument, following in itertools.pairwise([*args, ""]):
             given.append(argument)
             if argument == "--ray" and not _ADDRESS.fullmatch(following):
                 given.append("auto")
