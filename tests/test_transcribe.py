@@ -197,6 +197,18 @@ def test_in_a_batch_of_several_recordings_only_the_one_to_blame_fails() -> None:
     assert [texts_of(events, number) for number in (0, 2)] == [["level 50"], ["level 70"]]
 
 
+def test_after_a_failure_nothing_of_a_recording_is_kept() -> None:
+    def fail_on_60(piece: np.ndarray) -> None:
+        if round(100 * float(np.abs(piece).max())) == 60:
+            raise ModelError("no memory")
+
+    recording = ArrayRecording(talk(60, 50, 70))  # the last two are recognized after the first has failed
+
+    events_of(recording, transcriber=LevelTranscriber(batch_size=8, before=fail_on_60))
+
+    assert recording.kept == {}
+
+
 def test_a_setting_that_cannot_be_ends_the_run() -> None:
     def refuse(piece: np.ndarray) -> None:
         raise ConfigError("no such language")

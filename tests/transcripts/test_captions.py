@@ -93,6 +93,14 @@ def test_captions_break_where_sentences_and_clauses_do() -> None:
     assert len(captions) <= 5
 
 
+def test_a_caption_ends_with_its_sentence_though_more_would_fit() -> None:
+    captions = captions_of(
+        spoken("He said that he would come on the day. But then he never came to see us at all that year.")
+    )
+
+    assert [shown(caption)[-1].endswith(".") for caption in captions] == [True, True]
+
+
 def test_a_short_caption_is_one_line_and_a_longer_one_two_of_about_the_same_length() -> None:
     assert shown(captions_of(spoken("It goes to the heart."))[0]) == ["It goes to the heart."]
     (caption,) = captions_of(spoken("a row of short words that is about as long as a caption"))

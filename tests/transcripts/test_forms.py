@@ -155,6 +155,10 @@ def test_webvtt_tells_when_each_word_is_spoken() -> None:
     assert "a <00:00:01.500>b <00:00:02.000>c" in text
 
 
+def test_webvtt_shows_what_looks_like_a_tag() -> None:
+    assert "a &lt;b&gt; &amp; --&gt; c" in written("vtt", [Segment("a <b> & --> c", 1, 2)])
+
+
 def test_several_transcripts_in_one_stream_are_told_apart() -> None:
     for name, title in [("txt", "==> b.mp3 <=="), ("md", "# b.mp3"), ("csv", "b.mp3,1.000"), ("tsv", "b.mp3\t1.000")]:
         form = FORMS[name]()

@@ -99,6 +99,16 @@ def test_what_was_there_stays_until_all_is_written_and_a_link_stays_a_link(tmp_p
     assert (tmp_path / "real.txt").read_text() == "new"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be replaced there")
+def test_who_reads_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("old")
+
+    with open(tmp_path / "t.txt") as old:
+        write_whole(tmp_path / "t.txt", "new")
+
+        assert old.read() == "old"
+
+
 def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "t.txt").write_text("old")
 
