@@ -24,6 +24,7 @@ HOSTILE = "x\x1b]0;title\x07\x1b[2J\x9b31m\u202ey\nvoicechat: all is well"
 WAITING = """
 import os, signal, sys
 from voicechat import cli, config_files
+signal.signal(int(os.environ["SIGNAL"]), signal.SIG_DFL)  # nohup leaves SIGHUP ignored
 def wait(*_):
     try:
         print("running", flush=True)
