@@ -22,7 +22,7 @@ from voicechat.types import CAPTURE_RATE
 WINDOW_MS = 160.0  # speech is counted in a window, not in an unbroken row: a dropout passes
 DUCK_MS = 32.0  # of likely speech: two frames of 20 ms, one of 32 ms
 LIKELY = 0.25  # probability of speech
-CLEAR_DB = 6.0  # what stands out by so much more is likely speech: a detector's first moment is often in doubt
+CLEAR_DB = 3.0  # what stands out by so much more is likely speech: a detector's first moment is often in doubt
 VOICED = 0.65  # periodicity of a voice, heard before a slow detector is sure
 UNDER_CEILING = 0.4  # what speech counts that is no louder than the echo at its worst: it has to last
 ABOVE_CEILING_DB = 3.0
@@ -31,8 +31,8 @@ REACTION_MS = 60.0  # until a decision is heard in the microphone
 DUCKED_DB = 12.0  # by which an echo has become softer at the least
 HOLD_MS = 80.0  # of likely speech,
 SURE_MS = 32.0  # of which so much is sure, later than REACTION_MS
-FALLEN_DB = 8.0  # and no more than this softer than before
-# Making it silent asks again: what ends with the reply is its echo, unless it is too loud to be what was left of one.
+FALLEN_DB = 8.0  # and no more than this softer than before, or too loud to be what was left of an echo
+# Making it silent asks again: what ends with the reply is its echo, unless it is too loud for that.
 OUTLIVED_MS = 40.0
 RESIDUE_DB = 25.0  # above the background
 BLIP_MS = 200.0  # of silence after which a sound is over that was never sure
@@ -130,7 +130,8 @@ class InterruptionDetector:
         self._n_silent = 0 if evidence else self._n_silent + 1
         self._background.sounding(level_dbfs)
         if evidence == 1.0 and self._n_sound > self._n_reacted:
-            self._n_sure += self._state is Step.HOLD or level_dbfs >= self._loudest_dbfs - FALLEN_DB
+            lasts_dbfs = min(self._loudest_dbfs - FALLEN_DB, self._background.usual_dbfs + RESIDUE_DB)
+            self._n_sure += self._state is Step.HOLD or level_dbfs >= lasts_dbfs
         self._loudest_dbfs = max(self._loudest_dbfs, level_dbfs)
         return self._doubt() if self._state is Step.DUCK else self._judge()
 
