@@ -19,7 +19,7 @@ QUESTION = re.compile(rb"\x1b\[(\?|>|<|=)?(\d*)(u|c)")  # and what tells the ter
 
 # Shows a talk in which nothing is said and tells on stderr, as JSON lines, what was asked for with keys.
 PROGRAM = """
-import fcntl, json, os, sys, termios, threading
+import fcntl, json, os, signal, sys, termios, threading
 from voicechat.cli.process import end_on_signals
 from voicechat.event_stream import EventStream
 from voicechat.types import State, StateChanged
@@ -32,6 +32,7 @@ def tell(**fields):
 
 if os.environ.get("SHELL_ABOVE") is None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored
 end_on_signals()
 events = EventStream()
 keyboard = Keyboard(sys.stdin, sys.stdout, wake=events.wake, hold={hold})
